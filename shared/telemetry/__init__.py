@@ -1,0 +1,1 @@
+"""OpenTelemetry tracing and metrics for Python services: the public surface and nothing else."""
