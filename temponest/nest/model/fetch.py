@@ -59,12 +59,18 @@ class Condition:
 
     Several operands mean "any of them". Durations and times are integer nanoseconds, kinds and statuses are
     OTLP's numbers, ids are lower-case hex. Comparing values of different types is never true, except that
-    integers and floats compare as numbers. An absent attribute satisfies only `ABSENT`.
+    integers and floats compare as numbers. An absent attribute satisfies only `ABSENT`. An array satisfies
+    `NE` and `NOT_MATCH` when no element is equal or matches, and any other comparison when one element does.
+
+    Regular expressions are RE2 and anchored at both ends. `aliases` are other names of the same attribute
+    (`http.status_code` has been renamed `http.response.status_code`): the condition holds when it holds for
+    the attribute or any alias; `ABSENT` holds when none of them is there.
     """
 
     attribute: Attribute
     operator: Operator
     operands: tuple[Operand, ...] = ()
+    aliases: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,19 +23,29 @@ class CancelledError(Exception):
     """The caller no longer wants the answer: its deadline passed, its budget is spent or its client left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column by its distinct values: span `i` has `values[codes[i]]`. `codes` may be a NumPy array."""
+
+    codes: Sequence[int]
+    values: Sequence[Value]
+
+
 @dataclass(slots=True)
 class Columns:
     """A batch of spans as columns, for metrics over many spans.
 
-    All lists have the same length, one entry a span. `attributes` has a column for each attribute asked
-    for, with None where a span has no such attribute; intrinsics come as in `Condition`.
+    All columns have the same length, one entry a span. `attributes` has a column for each attribute asked
+    for, with None where a span has no such attribute; intrinsics come as in `Condition`. Times may be NumPy
+    int64 arrays, and ids are indexed for a few exemplars only, so they may be sequences that decode lazily.
+    Attributes of events and links are never asked for: a span has many.
     """
 
     trace_ids: Sequence[bytes]
     span_ids: Sequence[bytes]
     start_ns: Sequence[int]
     duration_ns: Sequence[int]
-    attributes: Mapping[Attribute, Sequence[Value]]
+    attributes: Mapping[Attribute, Sequence[Value] | Coded]
 
 
 @dataclass(frozen=True, slots=True)
