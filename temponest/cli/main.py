@@ -1,0 +1,43 @@
+"""The `temponest` command: a table of subcommands, each loaded when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+import click
+
+from temponest import __version__
+
+# Name, module, and the one line that `temponest --help` shows without loading the module.
+COMMANDS = {
+    "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
+    "serve": ("temponest.cli.commands.serve", "Run the nest: receive, store and show telemetry."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used, so that `--help` starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in alphabetical order."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The attribute `command` of the subcommand's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", import_module(COMMANDS[cmd_name][0]).command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table's own lines: no module is loaded to print them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="temponest")
+def main() -> None:
+    """Observability for Python services without a container."""
