@@ -1,0 +1,154 @@
+"""Attributes as OTLP `KeyValue` fields, each pair encoded once and kept.
+
+OTLP's common.proto. Attributes repeat: the same keys in every span, the same values in most. Encoding a whole
+mapping is one C loop over a table from (key, value) to bytes; only what the table does not know runs Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opentelemetry.util.types import AnyValue
+
+from ..scrub import REDACTED, is_secret_name, scrub
+from .wire import double, message, text, varint
+
+_STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST, _BYTES = (
+    b"\x0a",
+    b"\x10",
+    b"\x18",
+    b"\x21",
+    b"\x2a",
+    b"\x32",
+    b"\x3a",
+)
+_KEY, _VALUE, _ITEM = b"\x0a", b"\x12", b"\x0a"
+_TRUE, _FALSE = _BOOL + b"\x01", _BOOL + b"\x00"
+
+_MAX_DEPTH = 16
+_ROOM = 1 << 20
+_ENTRY_OVERHEAD = 300
+_LONGEST_KEPT = 2048
+_VALUES_PER_KEY = 256
+
+
+def any_value(value: Any, depth: int = 0) -> bytes:
+    """The body of an `AnyValue` message.
+
+    Integers beyond 64 bits become their decimal text, as the specification's attribute mapping asks;
+    an object of any other type becomes its `str()`.
+    """
+    if isinstance(value, str):
+        return message(_STRING, scrub(value).encode("utf-8", "replace"))
+    if value is None:
+        return b""
+    if isinstance(value, bool):
+        return _TRUE if value else _FALSE
+    if isinstance(value, int):
+        return _INT + varint(value) if -(1 << 63) <= value < 1 << 63 else message(_STRING, b"%d" % value)
+    if isinstance(value, float):
+        return _DOUBLE + double.pack(value)
+    if isinstance(value, bytes | bytearray):
+        return message(_BYTES, bytes(value))
+    if depth < _MAX_DEPTH:
+        if isinstance(value, Mapping):
+            return message(
+                _KVLIST, b"".join([message(_ITEM, _pair(str(k), v, depth + 1)) for k, v in value.items()])
+            )
+        if isinstance(value, Sequence):
+            return message(_ARRAY, b"".join([message(_ITEM, any_value(v, depth + 1)) for v in value]))
+    return message(_STRING, scrub(str(value)).encode("utf-8", "replace"))
+
+
+def _pair(key: str, value: Any, depth: int = 0) -> bytes:
+    if isinstance(value, str) and is_secret_name(key):
+        value = REDACTED
+    return text(_KEY, key) + message(_VALUE, any_value(value, depth))
+
+
+class AttributeEncoder(dict[tuple[str, AnyValue], bytes]):
+    """A table from (key, value) to the encoded field, for one field number, bounded in bytes.
+
+    Only string values are kept: `1`, `1.0` and `True` are one key to a dict and three values to OTLP.
+    A key with many values (a path with an id in it) stops being kept after a few hundred, and a full table
+    starts again from empty, so a flood of new values costs their encoding and nothing else.
+
+    Args:
+        tag: the field's tag in the message that holds the attributes (field 9 of a span: the byte 0x4a).
+    """
+
+    __slots__ = ("_get", "_keys", "_room", "_tag")
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self._tag = tag
+        self._room = _ROOM
+        self._keys: dict[str, list[Any]] = {}
+        self._get = self.__getitem__
+
+    def encode(self, attributes: Mapping[str, AnyValue]) -> bytes:
+        """All pairs, each as a tagged `KeyValue` field, in the mapping's order."""
+        try:
+            return b"".join(map(self._get, attributes.items()))
+        except TypeError:
+            # A mapping or another unhashable value is in there: the table cannot even be asked.
+            return b"".join([message(self._tag, _pair(str(k), v)) for k, v in attributes.items()])
+
+    def __missing__(self, item: tuple[str, AnyValue]) -> bytes:
+        key, value = item
+        kind = type(value)
+        known = self._keys.get(key)
+        if known is None:
+            known = self._learn(key)
+        prefix, secret, kept = known
+        if kind is int and -(1 << 63) <= value < 1 << 63:  # type: ignore[operator]  # `kind` says it is an int
+            encoded = _INT + varint(value)  # type: ignore[arg-type]  # as above
+        elif secret and kind is str:
+            encoded = message(_STRING, REDACTED.encode())
+        else:
+            encoded = any_value(value)
+        body: bytes = prefix + message(_VALUE, encoded)
+        field = message(self._tag, body)
+        if kind is str and kept < _VALUES_PER_KEY and len(field) < _LONGEST_KEPT:
+            self._keep(item, field, known)
+        return field
+
+    def _learn(self, key: str) -> list[Any]:
+        known = [text(_KEY, str(key)), is_secret_name(str(key)), 0]
+        if len(self._keys) < 4096:
+            self._keys[key] = known
+        return known
+
+    def _keep(self, item: tuple[str, AnyValue], field: bytes, known: list[Any]) -> None:
+        self._room -= 2 * len(field) + _ENTRY_OVERHEAD
+        if self._room < 0:
+            self.clear()
+            self._keys.clear()
+            self._room = _ROOM
+        else:
+            self[item] = field
+            known[2] += 1
+
+
+class Prepared(dict[str, AnyValue]):
+    """Attributes that many records share, encoded once: hand it to `start_span` like any other mapping.
+
+    It is read only by convention; a span that sets one of its keys takes a copy first. With another
+    implementation of the API it is a plain dict.
+    """
+
+    __slots__ = ("wire",)
+
+    def __init__(self, attributes: Mapping[str, AnyValue]) -> None:
+        super().__init__(attributes)
+        self.wire: bytes = span_attributes.encode(self)
+
+
+span_attributes: AttributeEncoder = AttributeEncoder(b"\x4a")
+"""`Span.attributes` (field 9)."""
+
+
+def attributes(tag: bytes, pairs: Mapping[str, AnyValue] | None) -> bytes:
+    """All pairs as `KeyValue` fields of the given tag, nothing kept: for what is encoded once or rarely."""
+    return b"".join([message(tag, _pair(str(key), value)) for key, value in pairs.items()]) if pairs else b""

@@ -1,0 +1,69 @@
+"""The context manager behind `start_as_current_span`: a plain object instead of a generator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import Token
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span as ApiSpan
+from opentelemetry.trace import Tracer
+
+from .context import activate, deactivate
+from .span import Span
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class CurrentSpan:
+    """A span that is current inside of a `with` block, or of every call of a decorated function."""
+
+    __slots__ = ("_arguments", "_end", "_span", "_token", "_tracer")
+
+    _span: ApiSpan
+    _token: Token[Context]
+
+    def __init__(self, tracer: Tracer, arguments: tuple[Any, ...], end_on_exit: bool) -> None:
+        self._tracer = tracer
+        self._arguments = arguments
+        self._end = end_on_exit
+
+    def __enter__(self) -> ApiSpan:
+        self._span = span = self._tracer.start_span(*self._arguments)
+        self._token = activate(span)
+        return span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        deactivate(self._token)
+        span = self._span
+        # Cancellation, GeneratorExit and their like end a block without being its failure.
+        if isinstance(error, Exception) and type(span) is Span and span._end_time is None:
+            span.fail(error, escaped=False)
+        if self._end:
+            span.end()
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, a coroutine function or an (async) generator function: one span a call."""
+        again = (self._tracer, self._arguments, self._end)
+        decorated: Any
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def decorated(*args: Any, **kwargs: Any) -> Any:
+                with CurrentSpan(*again):
+                    return await function(*args, **kwargs)
+
+        else:
+
+            @wraps(function)
+            def decorated(*args: Any, **kwargs: Any) -> Any:
+                with CurrentSpan(*again):
+                    return function(*args, **kwargs)
+
+        return decorated  # type: ignore[no-any-return]  # wraps() keeps the signature

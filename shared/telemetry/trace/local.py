@@ -1,0 +1,67 @@
+"""What all spans of one trace in this process have in common, kept once and shared by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opentelemetry.trace import SpanContext, TraceFlags, TraceState
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
+
+FLAGS: tuple[TraceFlags, ...] = tuple(TraceFlags(n) for n in range(4))
+"""The trace flags by number: bit 0 sampled, bit 1 random trace id."""
+
+
+class LocalTrace:
+    """Identity and decision of a trace; made by its local root, inherited by every span below it.
+
+    It refers to no span, so a chain of background tasks, each the parent of the next, keeps nothing alive.
+    """
+
+    __slots__ = ("flags", "held", "sampled", "state", "trace_id", "wire")
+
+    def __init__(self, trace_id: int, flags: TraceFlags, state: TraceState = DEFAULT_TRACE_STATE) -> None:
+        self.trace_id = trace_id
+        self.flags = flags
+        self.state = state
+        self.sampled = flags & 1
+        self.wire = b"\x0a\x10" + trace_id.to_bytes(16, "big")
+        self.held: Held | None = None
+
+    def context(self, span_id: int) -> SpanContext:
+        """The API's span context of one span of this trace."""
+        # The ids are valid by construction, so the checks of SpanContext's constructor are not run again.
+        return tuple.__new__(SpanContext, (self.trace_id, span_id, False, self.flags, self.state, True))
+
+
+class Held:
+    """The encoded spans of one unsampled trace until its local root ends.
+
+    Args:
+        release: told how many bytes are free again, when the trace is judged or forgotten.
+    """
+
+    __slots__ = ("_records", "_release", "_size", "kept")
+
+    def __init__(self, release: Callable[[int], None]) -> None:
+        self._release = release
+        self._records: list[tuple[bytes, bytes]] = []
+        self._size = 0
+        self.kept: bool | None = None
+        """None until the local root has ended."""
+
+    def add(self, scope: bytes, record: bytes) -> None:
+        """Hold one more span."""
+        self._records.append((scope, record))
+        self._size += len(record)
+
+    def empty(self) -> list[tuple[bytes, bytes]]:
+        """Hand out everything."""
+        records, self._records = self._records, []
+        size, self._size = self._size, 0
+        self._release(size)
+        return records
+
+    def __del__(self) -> None:
+        # A trace whose local root never ends is forgotten with its last span.
+        if self._size:
+            self._release(self._size)

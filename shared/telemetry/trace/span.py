@@ -1,0 +1,340 @@
+"""The span: one slotted object from start to wire, without locks, copies or a second "readable" twin."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from time import time_ns
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event
+from opentelemetry.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AnyValue, Attributes
+
+from . import extras as parts
+from . import ids
+from .extras import Extras
+from .failure import description as describe_failure
+from .limits import SCALARS, clean_value, valid_key
+from .local import LocalTrace
+
+if TYPE_CHECKING:
+    from ..otlp.attributes import Prepared
+    from .tracer import Tracer
+
+logger = logging.getLogger(__name__)
+
+_UNSET = Status()
+
+
+class Span(sdk.Span):
+    """A recording span, made by a tracer only. It is a `ReadableSpan`: processors and exporters take it.
+
+    Attributes are stored as they come and looked at when somebody reads them: the encoder when the span ends,
+    or a processor. Mutable values are copied at once.
+    """
+
+    __slots__ = (
+        "_attrs",
+        "_end_time",
+        "_extras",
+        "_kind",
+        "_name",
+        "_origin",
+        "_prepared",
+        "_span_id",
+        "_start_time",
+        "_trace",
+        "_tracer",
+    )
+
+    _tracer: Tracer
+    _trace: LocalTrace
+    _span_id: int
+    _origin: int | SpanContext | None
+    """The parent: the id of a span of this local trace, the context of a foreign one, or None."""
+    _name: str
+    _kind: SpanKind
+    _start_time: int
+    _end_time: int | None
+    _attrs: dict[str, AnyValue]
+    _prepared: Prepared | None
+    _extras: Extras | None
+
+    # Off is rare: class attributes serve every span that leaves both on.
+    _record_exception: bool = True
+    _set_status_on_exception: bool = True
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def set_attribute(self, key: str, value: AnyValue) -> None:
+        """Set one attribute. See `opentelemetry.trace.Span.set_attribute`."""
+        limits = self._tracer.limits
+        attributes = self._attrs
+        if (
+            self._end_time is None
+            and type(value) in limits.plain
+            and len(attributes) < limits.attributes
+            and self._prepared is None
+            and key.__class__ is str
+        ):
+            attributes[key] = value
+        else:
+            self._set_carefully(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
+        """Set several attributes. See `opentelemetry.trace.Span.set_attributes`."""
+        if self._end_time is None:
+            for key, value in attributes.items():
+                self.set_attribute(key, value)
+        else:
+            _late("set_attributes")
+
+    def _set_carefully(self, key: str, value: AnyValue) -> None:
+        """The same with everything that is rare: limits, prepared attributes, mutable and wrong values."""
+        if self._end_time is not None:
+            _late("set_attribute")
+            return
+        limits = self._tracer.limits
+        prepared = self._prepared
+        attributes = self._attrs
+        if prepared is not None and (key in prepared or len(prepared) + len(attributes) >= limits.attributes):
+            attributes = self._attrs = {**prepared, **attributes}
+            self._prepared = prepared = None
+        if not valid_key(key) or limits.attributes == 0:
+            self._more().dropped_attributes += 1
+            return
+        if prepared is None and len(attributes) >= limits.attributes:
+            # The oldest makes room, as in the SDK; a key set again counts as new.
+            known = key in attributes
+            del attributes[key if known else next(iter(attributes))]
+            if not known:
+                self._more().dropped_attributes += 1
+        attributes[key] = value if type(value) in limits.plain else clean_value(value, limits.span_length)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        """Add an event. See `opentelemetry.trace.Span.add_event`."""
+        limits = self._tracer.limits
+        self._add_event(parts.event(name, attributes, timestamp, limits))
+
+    def _add_event(self, event: Event) -> None:
+        if self._end_time is None:
+            self._more().add_event(event, self._tracer.limits.events)
+        else:
+            _late("add_event")
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """Link to another span. See `opentelemetry.trace.Span.add_link`."""
+        if self._end_time is None:
+            self._more().add_link(context, attributes, self._tracer.limits)
+        else:
+            _late("add_link")
+
+    def update_name(self, name: str) -> None:
+        """Rename the span; the sampler is not asked again."""
+        if self._end_time is None:
+            self._name = name
+        else:
+            _late("update_name")
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set the status: OK is final, UNSET is ignored (specification: trace API, "Set Status")."""
+        if self._end_time is not None:
+            _late("set_status")
+            return
+        given = status if isinstance(status, Status) else None
+        code = status if given is None else given.status_code
+        if not isinstance(code, StatusCode) or code is StatusCode.UNSET:
+            return
+        more = self._more()
+        if more.status is not None and more.status.status_code is StatusCode.OK:
+            return
+        if given is not None and description is not None:
+            logger.warning("Description ignored: pass either a Status or a StatusCode and a description")
+        more.status = given or Status(code, description)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        """Add an `exception` event; message and stack trace are scrubbed and capped."""
+        self._add_event(
+            parts.Raised(exception, attributes, timestamp, escaped=escaped, limits=self._tracer.limits)
+        )
+
+    def fail(self, exception: BaseException, *, escaped: bool) -> None:
+        """What leaving the span by an exception records, as asked for when it was started."""
+        if self._record_exception:
+            self.record_exception(exception, escaped=escaped)
+        if self._set_status_on_exception:
+            self.set_status(Status(StatusCode.ERROR, describe_failure(exception)))
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span and hand it on. Only the first call counts.
+
+        Args:
+            end_time: nanoseconds since the epoch; now if None.
+        """
+        if self._end_time is not None:
+            _late("end")
+            return
+        self._end_time = time_ns() if end_time is None else end_time
+        self._tracer.finish(self)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Record the exception, if any, and end."""
+        if exc_val is not None and self._end_time is None:
+            self.fail(exc_val, escaped=True)
+        self.end()
+
+    def _more(self) -> Extras:
+        more = self._extras
+        if more is None:
+            more = self._extras = Extras()
+        return more
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def get_span_context(self) -> SpanContext:
+        """The identity to propagate."""
+        return self._trace.context(self._span_id)
+
+    def is_recording(self) -> bool:
+        """True until the span ends."""
+        return self._end_time is None
+
+    def is_local_root(self) -> bool:
+        """Whether no other span of this process is above it."""
+        return not isinstance(self._origin, int)
+
+    context = _context = property(get_span_context)
+
+    @property
+    def name(self) -> str:
+        """The current name."""
+        return self._name
+
+    @property
+    def kind(self) -> SpanKind:
+        """The span's role."""
+        return self._kind
+
+    @property
+    def parent(self) -> SpanContext | None:
+        """Identity of the parent, None for a root span."""
+        origin = self._origin
+        return self._trace.context(origin) if isinstance(origin, int) else origin
+
+    @property
+    def start_time(self) -> int:
+        """Nanoseconds since the epoch."""
+        return self._start_time
+
+    @property
+    def end_time(self) -> int | None:
+        """Nanoseconds since the epoch; None while the span runs."""
+        return self._end_time
+
+    @property
+    def attributes(self) -> Mapping[str, AnyValue]:
+        """A read-only view, values cleaned."""
+        attributes = self._attrs
+        if not SCALARS.issuperset(map(type, attributes.values())):
+            length = self._tracer.limits.span_length
+            for key, value in attributes.items():
+                attributes[key] = clean_value(value, length)
+        return MappingProxyType(
+            {**self._prepared, **attributes} if self._prepared is not None else attributes
+        )
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, oldest first."""
+        return () if self._extras is None else tuple(self._extras.events)
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """The links, oldest first."""
+        return () if self._extras is None else tuple(self._extras.links)
+
+    @property
+    def status(self) -> Status:
+        """The status, UNSET unless somebody set it."""
+        more = self._extras
+        return _UNSET if more is None or more.status is None else more.status
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes that a limit or an invalid key cost."""
+        return 0 if self._extras is None else self._extras.dropped_attributes
+
+    @property
+    def dropped_events(self) -> int:
+        """Events that the limit cost."""
+        return 0 if self._extras is None else self._extras.dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """Links that the limit cost."""
+        return 0 if self._extras is None else self._extras.dropped_links
+
+    @property
+    def resource(self) -> Resource:
+        """Who recorded it."""
+        return self._tracer.resource
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope:
+        """Which tracer made it."""
+        return self._tracer.scope
+
+    @property
+    def instrumentation_info(self) -> InstrumentationInfo:
+        """The scope in its deprecated form, which older exporters still read."""
+        scope = self._tracer.scope
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return InstrumentationInfo(scope.name, scope.version, scope.schema_url)
+
+    # The SDK's own names, read by `ReadableSpan.to_json` and by tools that reach behind the properties.
+    _attributes = attributes
+    _events = events
+    _links = links
+    _status = status
+    _parent = parent
+    _resource = resource
+    _instrumentation_scope = instrumentation_scope
+
+    def __repr__(self) -> str:
+        return f'Span(name="{self._name}", context={self.get_span_context()})'
+
+
+class Unsampled(NonRecordingSpan):
+    """A span that is not recorded: a context to propagate, made when somebody asks, and nothing else."""
+
+    def __init__(self, trace: LocalTrace) -> None:
+        self._trace = trace
+
+    def get_span_context(self) -> SpanContext:
+        """The identity to propagate, with a span id of its own."""
+        context = self.__dict__.get("_context")
+        if context is None:
+            context = self._context = self._trace.context(ids.span_id())
+        return context
+
+
+def _late(what: str) -> None:
+    logger.warning("%s was called on a span that has ended; the call has no effect", what)

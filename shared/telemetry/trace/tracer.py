@@ -1,0 +1,268 @@
+"""The tracer: decides, then makes a span. What costs time is settled when the provider is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace as api
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+from ..lifecycle import report
+from ..otlp.attributes import Prepared
+from . import ids
+from .context import SPAN_KEY, current
+from .current import CurrentSpan
+from .extras import Extras
+from .limits import Limits
+from .local import FLAGS, LocalTrace
+from .sampling import ALWAYS, LOW_BITS, Rules
+from .span import Span, Unsampled
+
+if TYPE_CHECKING:
+    from .keep import Keeper
+    from .provider import TracerProvider
+
+_new = object.__new__
+_INTERNAL = SpanKind.INTERNAL
+_NO_STATE = TraceState.get_default()
+
+
+class Tracer(api.Tracer):
+    """Makes spans for one instrumentation scope. See `opentelemetry.trace.Tracer`."""
+
+    def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
+        self._provider = provider
+        self.scope = scope
+        self.finish: Callable[[Span], None] = _nothing
+        self.configure(provider)
+
+    def configure(self, provider: TracerProvider) -> None:
+        """Take over what the provider is set up to do; called again when that changes."""
+        self.limits: Limits = provider.limits
+        self._rules: Rules = provider.rules
+        self._generator: IdGenerator | None = provider.own_ids
+        self._keeper: Keeper | None = provider.keeper
+        self._started = provider.started
+        self._attributes_as_given = self.limits.span_length is None
+        self._follows = self._rules.local_sampled == ALWAYS
+        self.finish = provider.finisher(self)
+
+    @property
+    def resource(self) -> Resource:
+        """The provider's resource; a fork changes it."""
+        return self._provider.resource
+
+    @property
+    def sampler(self) -> Sampler:
+        """The provider's sampler."""
+        return self._provider.sampler
+
+    @property
+    def id_generator(self) -> IdGenerator:
+        """The provider's id generator."""
+        return self._provider.id_generator
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = _INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> api.Span:
+        """Start a span without making it current. See `opentelemetry.trace.Tracer.start_span`.
+
+        Args:
+            name: a name with few variants: a route template, never a path.
+            context: holds the parent; the current context if None.
+            kind: the span's role.
+            attributes: a mapping, copied; `otlp.attributes.Prepared` is shared and costs nothing to encode.
+            links: spans this one is related to.
+            start_time: nanoseconds since the epoch; now if None.
+            record_exception: record what leaves the span's `with` block as an event.
+            set_status_on_exception: and set the status to ERROR.
+        """
+        active = current() if context is None else context
+        parent = active.get(SPAN_KEY)
+        origin: int | SpanContext | None
+        if type(parent) is Span and parent._trace.sampled and self._follows:
+            trace = parent._trace
+            origin = parent._span_id
+        else:
+            decided = self._decide(context, active, name, kind, attributes, links)
+            if not isinstance(decided, tuple):
+                return decided
+            trace, origin, attributes = decided
+        span: Span = _new(Span)
+        span._tracer = self
+        span._trace = trace
+        span._origin = origin
+        span._span_id = (
+            ids.bits(64) or ids.span_id() if self._generator is None else self._generator.generate_span_id()
+        )
+        span._name = name
+        span._kind = kind
+        span._end_time = None
+        span._extras = None
+        span._prepared = None
+        if not attributes:
+            span._attrs = {}
+        elif (
+            type(attributes) is Prepared
+            and self._attributes_as_given
+            and len(attributes) <= self.limits.attributes
+        ):
+            span._prepared = attributes
+            span._attrs = {}
+        else:
+            self._take(span, attributes)
+        if links:
+            span._extras = extras = Extras()
+            for link in links:
+                if link is not None:
+                    extras.add_link(link.context, link.attributes, self.limits)
+        if not record_exception:
+            span._record_exception = False
+        if not set_status_on_exception:
+            span._set_status_on_exception = False
+        span._start_time = time_ns() if start_time is None else start_time
+        if self._started is not None:
+            self._started(span, context)
+        return span
+
+    def start_as_current_span(  # type: ignore[override]  # the API names its own generator's class; ours has its methods
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = _INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> CurrentSpan:
+        """Start a span in a `with` block, or around a function as its decorator, and make it current there.
+
+        The arguments are those of `start_span`, and `end_on_exit`: end the span when the block is left.
+        See `opentelemetry.trace.Tracer.start_as_current_span`.
+        """
+        return CurrentSpan(
+            self,
+            (name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception),
+            end_on_exit,
+        )
+
+    def _decide(
+        self,
+        given: Context | None,
+        active: Context,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link] | None,
+    ) -> tuple[LocalTrace, int | SpanContext | None, Attributes] | api.Span:
+        """The trace and parent to record under, or the span that is not recorded."""
+        parent = active.get(SPAN_KEY)
+        rules = self._rules
+        trace: LocalTrace | None = None
+        origin: int | SpanContext | None = None
+        state = _NO_STATE
+        kind_of_parent = type(parent)
+        if kind_of_parent is Span or kind_of_parent is Unsampled:
+            trace = parent._trace  # type: ignore[attr-defined]  # both classes have it, as the line above says
+            rule = rules.local_sampled if trace.sampled else rules.local_unsampled
+            trace_id = trace.trace_id
+            random = trace.flags & 2
+            state = trace.state
+        else:
+            remote = parent.get_span_context() if isinstance(parent, api.Span) else None
+            if remote is not None and remote.is_valid:
+                origin = remote
+                trace_id = remote.trace_id
+                flags = remote.trace_flags
+                random = flags & 2
+                state = remote.trace_state
+                if remote.is_remote:
+                    rule = rules.remote_sampled if flags & 1 else rules.remote_unsampled
+                else:
+                    rule = rules.local_sampled if flags & 1 else rules.local_unsampled
+            else:
+                rule = rules.root
+                if self._generator is None:
+                    trace_id, random = ids.bits(128) or ids.trace_id(), 2
+                else:
+                    trace_id = self._generator.generate_trace_id()
+                    random = 2 if self._generator.is_trace_id_random() else 0
+        recorded = True
+        if isinstance(rule, int):
+            sampled = trace_id & LOW_BITS < rule
+            recorded = sampled
+        else:
+            result = self._ask(rule, given, trace_id, name, kind, attributes, links)
+            recorded = result.decision is not Decision.DROP
+            sampled = result.decision is Decision.RECORD_AND_SAMPLE
+            attributes = result.attributes
+            state = _NO_STATE if result.trace_state is None else result.trace_state
+        if trace is not None and trace.sampled == sampled and trace.state is state:
+            origin = parent._span_id if kind_of_parent is Span else parent.get_span_context()  # type: ignore[attr-defined]  # narrowed by the type test
+        else:
+            if trace is not None:
+                origin = parent.get_span_context()  # type: ignore[attr-defined]  # a span, see above
+            trace = LocalTrace(trace_id, FLAGS[random | sampled], state)
+            if self._keeper is not None and not sampled:
+                trace.held = self._keeper.hold()
+        if recorded or (trace.held is not None and kind_of_parent is not Unsampled):
+            return trace, origin, attributes
+        return Unsampled(trace)
+
+    def _ask(
+        self,
+        sampler: Sampler,
+        context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link] | None,
+    ) -> SamplingResult:
+        try:
+            return sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
+        except Exception as error:  # noqa: BLE001  # a sampler that fails must not fail the request
+            report(error, f"the sampler {type(sampler).__name__}")
+            return SamplingResult(Decision.DROP)
+
+    def _take(self, span: Span, attributes: Mapping[str, object]) -> None:
+        """Copy the attributes: at once when they are immutable and within the limits, one by one when not."""
+        taken = dict(attributes)
+        few = self._attributes_as_given and len(taken) <= self.limits.attributes
+        if few and _immutable(taken.values()):
+            span._attrs = taken  # type: ignore[assignment]  # looked at when it is read
+            return
+        span._attrs = {}
+        for key, value in taken.items():
+            span.set_attribute(key, value)  # type: ignore[arg-type]  # set_attribute cleans what does not fit
+
+
+def _immutable(values: Iterable[object]) -> bool:
+    """Whether all may be kept as they are: what can be changed cannot be hashed, and one C loop tells."""
+    try:
+        hash(tuple(values))
+    except Exception:  # noqa: BLE001  # __hash__ may be a user's
+        return False
+    return True
+
+
+def _nothing(span: Span) -> None:
+    """The finish of a tracer whose provider sends nowhere."""
