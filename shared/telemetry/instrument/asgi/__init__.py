@@ -1,0 +1,5 @@
+"""Server spans for ASGI applications."""
+
+from .tracing import TracingMiddleware
+
+__all__ = ["TracingMiddleware"]

@@ -1,0 +1,56 @@
+"""Request and response headers on a span, where the operator asked for them by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from ..redact import REDACTED, SENSITIVE_HEADERS
+from ..semconv import Attribute
+
+_VARIABLES = {
+    "request": "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+    "response": "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+}
+_SANITIZE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS"
+
+
+class HeaderCapture:
+    """Picks the headers to record of one direction; none unless the environment names some.
+
+    Names are regular expressions, comma separated, matched against the whole name without regard to case.
+    Values of headers that carry credentials are replaced always; the variable ending in SANITIZE_FIELDS adds
+    more names.
+
+    Args:
+        direction: "request" or "response".
+    """
+
+    def __init__(self, direction: str) -> None:
+        self._prefix = f"http.{direction}.header."
+        self._wanted = _any_of(os.environ.get(_VARIABLES[direction], ""))
+        self._sanitized = _any_of(os.environ.get(_SANITIZE, ""))
+
+    def __bool__(self) -> bool:
+        return self._wanted is not None
+
+    def __call__(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Attribute]:
+        """Attributes for the wanted ones among `headers`: lists of strings, as the conventions ask."""
+        captured: dict[str, Attribute] = {}
+        if self._wanted is None:
+            return captured
+        for raw, value in headers:
+            name = raw.decode("latin-1").lower()
+            if not self._wanted.fullmatch(name):
+                continue
+            secret = SENSITIVE_HEADERS.match(name) or (self._sanitized and self._sanitized.fullmatch(name))
+            values = captured.setdefault(self._prefix + name, [])
+            if isinstance(values, list):
+                values.append(REDACTED if secret else value.decode("latin-1"))
+        return captured
+
+
+def _any_of(names: str) -> re.Pattern[str] | None:
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    return re.compile("|".join(f"(?:{name})" for name in listed), re.IGNORECASE) if listed else None

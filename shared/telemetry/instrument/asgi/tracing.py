@@ -1,0 +1,241 @@
+"""One server span for each HTTP request and each WebSocket handshake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from time import time_ns
+from typing import Any
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, set_span_in_context
+
+from .. import propagation, semconv
+from .attributes import RequestAttributes
+from .headers import HeaderCapture
+from .route import Exclusion, route_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+STATE = "shared.telemetry"
+"""Key of the scope under which the `ServerRequest` of a traced request is found."""
+
+_ERROR = Status(StatusCode.ERROR)
+_MAX_NAMES = 2048
+
+
+class TracingMiddleware:
+    """ASGI middleware that gives every HTTP request one server span, named after its route.
+
+    It belongs inside the application (`app.add_middleware(TracingMiddleware, service_name="agents")`) or
+    around it; where there are two, the outer one counts. With telemetry switched off
+    (`TELEMETRY_ENABLED=false`, `OTEL_SDK_DISABLED=true`) requests pass straight through. Spans follow the
+    stable conventions for HTTP server spans; `OTEL_SEMCONV_STABILITY_OPT_IN=http/dup` adds the old
+    attributes.
+
+    Args:
+        app: the application.
+        service_name: accepted for the symmetry of the two middlewares; the service is named once, in
+            `setup_tracing`.
+        tracer_provider: takes the place of the global provider.
+        excluded_urls: regular expressions searched in the path, in one comma-separated string or several;
+            they replace the environment's and the built-in list of health paths.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        service_name: str | None = None,  # noqa: ARG002 - part of the contract, says nothing about a request
+        *,
+        tracer_provider: TracerProvider | None = None,
+        excluded_urls: str | Iterable[str] | None = None,
+    ) -> None:
+        self.app = app
+        self._on = not _switched_off()
+        self._tracer = trace.get_tracer(
+            "shared.telemetry.instrument.asgi", "", tracer_provider, semconv.SCHEMA_URL
+        )
+        self._excluded = Exclusion(excluded_urls)
+        self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_attributes_too())
+        self._old_too = semconv.old_http_attributes_too()
+        self._request_headers = HeaderCapture("request")
+        self._response_headers = HeaderCapture("response")
+        self._names: dict[tuple[str, str], str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application, inside a span when the scope is a request."""
+        kind = scope["type"]
+        if not self._on or STATE in scope or kind not in ("http", "websocket"):
+            if kind == "lifespan":
+                send = _flushing(send)
+            await self.app(scope, receive, send)
+            return
+        if self._excluded(scope):
+            token = context_api.attach(propagation.unsampled())
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                context_api.detach(token)
+            return
+        raw = scope.get("headers") or ()
+        headers = dict(raw)
+        parent = propagation.extract(raw, headers)
+        method = self._describe.method(scope)
+        span = self._tracer.start_span(method, parent, SpanKind.SERVER, self._describe(scope, headers))
+        if self._request_headers and span.is_recording():
+            span.set_attributes(self._request_headers(raw))
+        request = ServerRequest(self, span, scope, send, method)
+        scope[STATE] = request
+        token = context_api.attach(set_span_in_context(span, parent))
+        try:
+            await self.app(scope, receive, request.send if kind == "http" else request.send_websocket)
+        except BaseException as error:
+            request.failed(error)
+            raise
+        finally:
+            if request.end_ns == 0:
+                request.finish()
+            context_api.detach(token)
+
+    def _name(self, method: str, route: str) -> str:
+        name = self._names.get((method, route))
+        if name is None:
+            if len(self._names) >= _MAX_NAMES:
+                self._names.clear()
+            name = self._names[method, route] = f"{method} {route}"
+        return name
+
+
+class ServerRequest:
+    """What one request has come to: its span, status, route and end, all local to the request.
+
+    Attributes:
+        span: the server span.
+        status: status code of the response, 0 before it started.
+        route: template of the route that answered, None before the end and for requests no route matched.
+        end_ns: time of the end in nanoseconds since the epoch, 0 before it; the same instant ends the span.
+        error_type: the value of `error.type`, None when all went well.
+    """
+
+    __slots__ = (
+        "_done", "_method", "_middleware", "_root", "_scope", "_send",
+        "end_ns", "error_type", "route", "span", "status",
+    )  # fmt: skip
+
+    def __init__(
+        self, middleware: TracingMiddleware, span: Span, scope: Scope, send: Send, method: str
+    ) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._send = send
+        self._method = method
+        self._root: str = scope.get("root_path", "")
+        self._done = False
+        self.span = span
+        self.status = 0
+        self.route: str | None = None
+        self.end_ns = 0
+        self.error_type: str | None = None
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Take note of a response event on its way out; the last one ends the span."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._started(message)
+            return self._send(message)
+        if kind in ("http.response.body", "http.response.pathsend") and not message.get("more_body", False):
+            return self._send_last(message)
+        return self._send(message)
+
+    def send_websocket(self, message: Message) -> Awaitable[None]:
+        """Take note of a WebSocket event on its way out; the answer to the handshake ends the span."""
+        if self.end_ns:
+            return self._send(message)
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.status = 101
+            return self._send_last(message)
+        if kind == "websocket.close":
+            # Servers answer a close before the accept with 403 (ASGI, WebSocket close).
+            self.status = 403
+            return self._send_last(message)
+        if kind == "websocket.http.response.start":
+            self._started(message)
+        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
+            return self._send_last(message)
+        return self._send(message)
+
+    def failed(self, error: BaseException) -> None:
+        """Record that the application raised: a 500 unless a response had begun."""
+        if self.end_ns:
+            return
+        self.error_type = semconv.error_type(error)
+        if isinstance(error, Exception):
+            self.span.record_exception(error)
+            if self.status == 0:
+                self.status = 500
+
+    def finish(self) -> None:
+        """End the span, once, with what is known by now."""
+        self.end_ns = time_ns()
+        span = self.span
+        scope = self._scope
+        self.route = route_of(scope, self._root)
+        if self.error_type is None:
+            if self.status >= 500:
+                self.error_type = str(self.status)
+            elif not self._done:
+                # The application returned without a whole response: the client went away.
+                self.error_type = "client_disconnected"
+        if span.is_recording():
+            if self.route is not None:
+                span.update_name(self._middleware._name(self._method, self.route))
+                span.set_attribute("http.route", self.route)
+            if self.status:
+                span.set_attribute("http.response.status_code", self.status)
+                if self._middleware._old_too:
+                    span.set_attribute("http.status_code", self.status)
+            if self.error_type is not None:
+                span.set_attribute("error.type", self.error_type)
+                span.set_status(_ERROR)
+        span.end(self.end_ns)
+
+    def _started(self, message: Message) -> None:
+        self.status = message["status"]
+        captured = self._middleware._response_headers
+        if captured and self.span.is_recording():
+            self.span.set_attributes(captured(message.get("headers") or ()))
+
+    async def _send_last(self, message: Message) -> None:
+        await self._send(message)
+        self._done = True
+        if self.end_ns == 0:
+            self.finish()
+
+
+def _switched_off() -> bool:
+    return (
+        os.environ.get("TELEMETRY_ENABLED", "").strip().lower() in {"false", "0", "no", "off"}
+        or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    )
+
+
+def _flushing(send: Send) -> Send:
+    """Flush telemetry before the server learns that the application has shut down.
+
+    uvicorn re-raises the signal that stopped it, so `atexit` never runs; this is the last moment left.
+    """
+
+    async def flushing_send(message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            from ...lifecycle import flush_at_lifespan_shutdown
+
+            await flush_at_lifespan_shutdown()
+        await send(message)
+
+    return flushing_send

@@ -1,0 +1,227 @@
+"""Client spans for asyncpg: queries, prepared statements, cursors and COPY; parameters are never recorded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, TracerProvider
+
+from . import client, semconv, sql
+from .imports import forget, when_imported
+from .patch import Patches
+
+record_duration: client.RecordDuration | None = None
+"""Set where metrics are on: gets the duration of each operation."""
+
+_MAX_STATEMENTS = 1024
+_MAX_CACHED_TEXT = 8192
+_MAX_DATABASES = 256
+
+_patches = Patches()
+_tracer_provider: TracerProvider | None = None
+
+
+def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
+    """Trace every asyncpg connection, those of pools and those made before included.
+
+    Args:
+        tracer_provider: takes the place of the global provider.
+    """
+    global _tracer_provider
+    _tracer_provider = tracer_provider
+    when_imported("asyncpg", _patch)
+
+
+def uninstrument() -> None:
+    """Put asyncpg back as it was."""
+    forget("asyncpg", _patch)
+    _patches.undo()
+
+
+def _patch() -> None:
+    if _patches:
+        return
+    from asyncpg.connection import Connection
+    from asyncpg.cursor import BaseCursor
+    from asyncpg.prepared_stmt import PreparedStatement
+
+    tracer = trace.get_tracer("shared.telemetry.instrument.asyncpg", "", _tracer_provider, semconv.SCHEMA_URL)
+    calls = _Calls(tracer)
+    # A pool's proxies look the method up in the class of the connection, so these see every call once.
+    for name in ("execute", "fetch", "fetchval", "fetchrow"):
+        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_query))
+    for name in ("executemany", "fetchmany"):
+        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_many))
+    _patches.replace(Connection, "prepare", functools.partial(calls.wrap, _of_prepare))
+    for name in ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany"):
+        _patches.replace(PreparedStatement, name, functools.partial(calls.wrap, _of_prepared))
+    # One span for each batch of rows that crosses the wire, not for each row.
+    for name in ("_bind_exec", "_bind", "_exec"):
+        _patches.replace(BaseCursor, name, functools.partial(calls.wrap, _of_cursor))
+    for name in ("copy_from_table", "copy_to_table", "copy_records_to_table"):
+        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_copied_table))
+    # These two run statements of their own on the way, which are the driver's affair.
+    _patches.replace(Connection, "copy_from_query", _silence)
+    _patches.replace(Connection, "copy_from_query", functools.partial(calls.wrap, _of_copied_query))
+    _patches.replace(Connection, "reset", _silence)
+
+
+def _silence(original: Any) -> Any:
+    """Run the original with instrumentation suppressed."""
+
+    @functools.wraps(original)
+    async def silent(*args: Any, **kwargs: Any) -> Any:
+        token = context_api.attach(client.suppressing())
+        try:
+            return await original(*args, **kwargs)
+        finally:
+            context_api.detach(token)
+
+    return silent
+
+
+Described = tuple[Any, str, str]
+"""A connection, the statement's text, and the sort of statement (see `_Database`)."""
+Describe = Callable[..., Described]
+
+
+def _of_query(connection: Any, query: str, *args: Any, **_: Any) -> Described:
+    return connection, query, "parameters" if args else "literals"
+
+
+def _of_many(connection: Any, query: str, *_: Any, **__: Any) -> Described:
+    return connection, query, "parameters"
+
+
+def _of_prepare(connection: Any, query: str, *_: Any, **__: Any) -> Described:
+    return connection, query, "prepare"
+
+
+def _of_prepared(statement: Any, *_: Any, **__: Any) -> Described:
+    return statement._connection, statement._query, "parameters"
+
+
+def _of_cursor(cursor: Any, *_: Any, **__: Any) -> Described:
+    return cursor._connection, cursor._query, "parameters" if cursor._args else "literals"
+
+
+def _of_copied_table(connection: Any, table_name: str, *_: Any, **options: Any) -> Described:
+    schema = options.get("schema_name")
+    return connection, f"{schema}.{table_name}" if schema else table_name, "copy table"
+
+
+def _of_copied_query(connection: Any, query: str, *args: Any, **_: Any) -> Described:
+    return connection, query, "copy parameters" if args else "copy literals"
+
+
+class _Database:
+    """What is the same for all statements on one database, and the statements seen on it."""
+
+    __slots__ = ("base", "statements")
+
+    def __init__(self, base: dict[str, semconv.Attribute]) -> None:
+        self.base = base
+        self.statements: dict[tuple[str, str], tuple[str, dict[str, semconv.Attribute]]] = {}
+
+    def describe(self, text: str, sort: str) -> tuple[str, dict[str, semconv.Attribute]]:
+        """Span name and attributes of a statement; the dictionary is shared and must not be changed."""
+        known = self.statements.get((text, sort))
+        if known is None:
+            known = self._described(text, sort)
+            if len(text) <= _MAX_CACHED_TEXT:
+                if len(self.statements) >= _MAX_STATEMENTS:
+                    self.statements.clear()
+                self.statements[text, sort] = known
+        return known
+
+    def _described(self, text: str, sort: str) -> tuple[str, dict[str, semconv.Attribute]]:
+        attributes = self.base.copy()
+        if sort == "copy table":
+            attributes |= {
+                "db.query.summary": f"COPY {text}",
+                "db.operation.name": "COPY",
+                "db.collection.name": text,
+            }
+            return f"COPY {text}", attributes
+        statement = sql.describe(text)
+        summary, operation = statement.summary, statement.operation
+        if sort == "prepare":
+            summary, operation = f"PREPARE {summary}".rstrip(), "PREPARE"
+        elif sort.startswith("copy"):
+            summary, operation = f"COPY {summary}".rstrip(), "COPY"
+        if summary:
+            attributes["db.query.summary"] = summary
+            attributes["db.operation.name"] = operation
+        if statement.collection is not None:
+            attributes["db.collection.name"] = statement.collection
+        # The text of a statement whose values are parameters is no secret; any other text loses its literals.
+        attributes["db.query.text"] = statement.sanitized if sort.endswith("literals") else statement.text
+        return summary or "postgresql", attributes
+
+
+class _Calls:
+    """The wrappers of one instrumentation, with what they keep from call to call."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+        self._databases: dict[tuple[Any, str], _Database] = {}
+
+    def wrap(self, describe: Describe, original: Any) -> Any:
+        @functools.wraps(original)
+        async def traced(target: Any, *args: Any, **kwargs: Any) -> Any:
+            context = context_api.get_current()
+            if client.suppressed(context):
+                return await original(target, *args, **kwargs)
+            connection, text, sort = describe(target, *args, **kwargs)
+            name, attributes = self._database(connection).describe(text, sort)
+            began = perf_counter() if record_duration is not None else 0.0
+            span = self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+            error_type = None
+            try:
+                return await original(target, *args, **kwargs)
+            except BaseException as error:
+                error_type = _fail(span, error)
+                raise
+            finally:
+                span.end()
+                if record_duration is not None:
+                    record_duration(perf_counter() - began, attributes, 0, error_type)
+
+        return traced
+
+    def _database(self, connection: Any) -> _Database:
+        key = (connection._addr, connection._params.database)
+        database = self._databases.get(key)
+        if database is None:
+            if len(self._databases) >= _MAX_DATABASES:
+                self._databases.clear()
+            database = self._databases[key] = _Database(_base(*key))
+        return database
+
+
+def _base(address: Any, namespace: str | None) -> dict[str, semconv.Attribute]:
+    attributes: dict[str, semconv.Attribute] = {"db.system.name": "postgresql"}
+    if namespace:
+        attributes["db.namespace"] = namespace
+    if isinstance(address, tuple):
+        attributes["server.address"] = address[0]
+        attributes["server.port"] = address[1]
+    elif address:
+        attributes["server.address"] = address
+    return attributes
+
+
+def _fail(span: Span, error: BaseException) -> str:
+    code = getattr(error, "sqlstate", None)
+    if code is None:
+        return client.fail(span, error)
+    if span.is_recording():
+        span.set_attribute("db.response.status_code", code)
+        span.record_exception(error)
+        client.fail_with(span, code)
+    return str(code)
