@@ -1,0 +1,77 @@
+"""What queries see: some rows of spans as columns, in memory or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..model.fetch import FetchRequest
+
+
+class Block(Protocol):
+    """An unchanging set of spans. Columns that nobody asks for are not read."""
+
+    rows: int
+    start_min: int
+    start_max: int
+
+    def names(self) -> Collection[str]:
+        """The columns there are."""
+        ...
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """Those of the columns that exist, over all rows."""
+        ...
+
+    def trace(self, trace_id: bytes) -> pa.Table | None:
+        """Every column of the rows of a trace, None when there are none."""
+        ...
+
+    def may_match(self, request: FetchRequest) -> bool:
+        """False only when it is certain that no row satisfies the request."""
+        ...
+
+
+class MemoryBlock:
+    """A table of the recent buffer as a block."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.unify_dictionaries().combine_chunks()
+        self.rows = table.num_rows
+        bounds = pc.min_max(table.column("start_ns"))
+        self.start_min: int = bounds["min"].as_py() or 0
+        self.start_max: int = bounds["max"].as_py() or 0
+        self._names = frozenset(table.schema.names)
+
+    def names(self) -> Collection[str]:
+        """The columns there are."""
+        return self._names
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """Those of the columns that exist."""
+        return self.table.select([name for name in names if name in self._names])
+
+    def trace(self, trace_id: bytes) -> pa.Table | None:
+        """Every column of the rows of a trace, None when there are none."""
+        rows = rows_of_trace(self.table.column("trace_id"), trace_id)
+        return self.table.take(pa.array(rows)) if len(rows) else None
+
+    def may_match(self, request: FetchRequest) -> bool:
+        """Scanning memory costs less than a summary of it."""
+        return overlaps(self, request)
+
+
+def overlaps(block: Block, request: FetchRequest) -> bool:
+    """Whether a block has spans that start in the window of a request."""
+    return block.start_max >= request.start_ns and (not request.end_ns or block.start_min < request.end_ns)
+
+
+def rows_of_trace(column: pa.ChunkedArray, trace_id: bytes) -> npt.NDArray[np.int64]:
+    """Row numbers with a trace id."""
+    found = pc.equal(column, pa.scalar(trace_id, pa.binary(16)))
+    return np.flatnonzero(found.to_numpy())

@@ -1,0 +1,100 @@
+"""Acknowledging: bodies that arrive together are appended together and share one sync."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from ..model.signal import Signal
+from .errors import Closed, Full
+from .log import Log
+from .log_record import Record
+
+_log = logging.getLogger("temponest.store")
+
+# A group this large amortises its sync; a larger one would only make the first sender wait.
+_GROUP = 8 * 1024 * 1024
+
+
+class Committer:
+    """One thread between `append` and the log.
+
+    Args:
+        log: the writing end; after `start` only this thread uses it.
+        deliver: takes records that are durable, in order; must not block.
+    """
+
+    def __init__(self, log: Log, deliver: Callable[[list[Record]], None]) -> None:
+        self._log = log
+        self._deliver = deliver
+        self._queue: queue.SimpleQueue[tuple[Signal, bytes, Future[None]] | Callable[[], None] | None]
+        self._queue = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="nest-log", daemon=True)
+        self._failing = False
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def append(self, signal: Signal, body: bytes) -> Future[None]:
+        """Queue a body; the future is done when it is durable, or has the reason why it is not."""
+        future: Future[None] = Future()
+        self._queue.put((signal, body, future))
+        return future
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Run something that touches the log on the log's thread, after what is queued."""
+        self._queue.put(action)
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            item = self._queue.get()
+            group: list[tuple[Signal, bytes, Future[None]]] = []
+            size = 0
+            while True:
+                if item is None:
+                    stopping = True
+                    break
+                if callable(item):
+                    self._commit(group)
+                    group, size = [], 0
+                    item()
+                else:
+                    group.append(item)
+                    size += len(item[1])
+                if size >= _GROUP or self._queue.empty():
+                    break
+                item = self._queue.get()
+            self._commit(group)
+        while not self._queue.empty():
+            late = self._queue.get()
+            if isinstance(late, tuple):
+                late[2].set_exception(Closed("the store is closing"))
+
+    def _commit(self, group: list[tuple[Signal, bytes, Future[None]]]) -> None:
+        if not group:
+            return
+        try:
+            first = self._log.append([(signal, body) for signal, body, _ in group])
+        except OSError as error:
+            if not self._failing:
+                _log.error("cannot write the log: %s; free some space or choose another folder", error)
+            self._failing = True
+            for _, _, future in group:
+                future.set_exception(Full(f"cannot write the log: {error}", retry_after=5.0))
+            return
+        if self._failing:
+            _log.warning("the log can be written again")
+            self._failing = False
+        self._deliver([Record(first + i, signal, body) for i, (signal, body, _) in enumerate(group)])
+        for _, _, future in group:
+            future.set_result(None)

@@ -1,0 +1,54 @@
+"""How one value meets one condition: the rules of `model.fetch.Condition` in plain Python.
+
+They are applied to distinct values that are few (resources, scopes) or decoded one by one (events, links,
+arrays); columns are compared by Arrow in test_column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ..model.fetch import Operand, Operator
+from ..model.span import Value
+
+_NEGATED = (Operator.NE, Operator.NOT_MATCH)
+_ORDER = {Operator.LT: (-1,), Operator.LE: (-1, 0), Operator.GT: (1,), Operator.GE: (1, 0)}
+
+
+def satisfies(value: Value, operator: Operator, operands: Sequence[Operand]) -> bool:
+    """Whether a value that is there satisfies the comparison; an array does when one element does."""
+    if operator is Operator.EXISTS:
+        return value is not None
+    if operator is Operator.ABSENT:
+        return value is None
+    if isinstance(value, tuple):
+        every = all if operator in _NEGATED else any
+        return every(satisfies(element, operator, operands) for element in value)
+    return any(_compare(value, operator, operand) for operand in operands)
+
+
+def _compare(value: Value, operator: Operator, operand: Operand) -> bool:
+    if isinstance(operand, str):
+        if not isinstance(value, str):
+            return False
+        if operator in (Operator.MATCH, Operator.NOT_MATCH):
+            return (_pattern(operand).fullmatch(value) is not None) is (operator is Operator.MATCH)
+    elif isinstance(operand, bool):
+        if not isinstance(value, bool) or operator not in (Operator.EQ, Operator.NE):
+            return False
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if operator is Operator.EQ:
+        return value == operand
+    if operator is Operator.NE:
+        return value != operand
+    # Types were made equal above, and NaN is neither less nor greater nor equal.
+    sign = 1 if value > operand else -1 if value < operand else 0 if value == operand else None  # type: ignore[operator] # narrowed pairwise
+    return sign in _ORDER.get(operator, ())
+
+
+@lru_cache(maxsize=256)
+def _pattern(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)

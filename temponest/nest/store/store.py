@@ -1,0 +1,173 @@
+"""The one door of the store: open, append, ask, close."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.signal import Signal
+from ..model.source import SpanSource
+from . import log_reader
+from .block import Block
+from .commit import Committer
+from .consumer import Consumer, OnDecoded
+from .errors import Closed, Full
+from .layout import FolderLock, Layout
+from .limits import Limits
+from .log import Log, files
+from .snapshot import Snapshots
+from .writer import Writer
+
+_log = logging.getLogger("temponest.store")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The state of a store at one moment.
+
+    Attributes:
+        accepted_bodies: bodies acknowledged since the start.
+        accepted_bytes: their bytes.
+        decoded_spans: spans made searchable since the start, those of the replay included.
+        queue_bytes: bodies acknowledged and not yet decoded.
+        recent_spans: searchable spans that are in no segment yet.
+        segments: number of segments.
+        segment_spans: spans in them.
+        disk_bytes: bytes of segments and log.
+        oldest_ns: start of the oldest span kept, 0 when there is none.
+        refused: bodies refused because the queue was full or the disk was.
+        set_aside: acknowledged bodies that could not be decoded; they are in the folder `aside`.
+        dropped_spans: spans without a usable id.
+        torn_bytes: bytes of the log that could not be read back at the start.
+    """
+
+    accepted_bodies: int
+    accepted_bytes: int
+    decoded_spans: int
+    queue_bytes: int
+    recent_spans: int
+    segments: int
+    segment_spans: int
+    disk_bytes: int
+    oldest_ns: int
+    refused: int
+    set_aside: int
+    dropped_spans: int
+    torn_bytes: int
+
+
+class Store:
+    """A folder with everything the nest keeps. Use `open`, then `register` and `on_decoded`, then `start`."""
+
+    def __init__(self, layout: Layout, lock: FolderLock, limits: Limits) -> None:
+        self._layout = layout
+        self._lock = lock
+        self._limits = limits
+        self._guard = threading.Lock()
+        self._accepted_bodies = self._accepted_bytes = self._refused = 0
+        self._tears: list[log_reader.Tear] = []
+        self._writer = Writer(layout, limits)
+        self._committer: Committer | None = None
+        self.spans: SpanSource = Snapshots(self._blocks)
+
+    @classmethod
+    def open(cls, folder: Path, *, limits: Limits | None = None) -> Store:
+        """Take the folder for this process, creating it where needed.
+
+        Raises:
+            Held: another process writes there.
+            Newer: a newer TempoNest wrote it.
+        """
+        layout = Layout(folder)
+        layout.create()
+        return cls(layout, FolderLock(layout.lock), limits or Limits())
+
+    def register(self, signal: Signal, consumer: Consumer) -> None:
+        """Give the bodies of a signal to a consumer; before `start`. Without one they are skipped."""
+        self._writer.consumers[signal] = consumer
+
+    def on_decoded(self, callback: OnDecoded) -> None:
+        """Call with every batch of spans, on the writer thread, replayed ones included; before `start`."""
+        self._writer.callbacks.append(callback)
+
+    def start(self) -> None:
+        """Take back from the log what is in no segment, then begin to accept."""
+        last = self._writer.replay(log_reader.read(self._layout.log, 0, self._tears))
+        for tear in self._tears:
+            _log.error(
+                "%s: %s at byte %d, %d bytes are lost", tear.path, tear.reason, tear.offset, tear.lost_bytes
+            )
+        first_of_files = [first for first, _ in files(self._layout.log)]
+        log = Log(self._layout.log, max([last, *first_of_files]) + 1, self._limits.log_file_bytes)
+        self._committer = Committer(log, self._writer.deliver)
+        self._writer.start()
+        self._committer.start()
+
+    def append(self, signal: Signal, body: bytes) -> Future[None]:
+        """Keep one OTLP `Export*ServiceRequest`, already checked; the future is done once it is durable.
+
+        Raises:
+            Full: too much is waiting to be decoded, or the disk is full; try again later.
+            Closed: the store is not started, or closed.
+        """
+        committer = self._committer
+        if committer is None:
+            raise Closed(f"the store in {self._layout.folder} is not running")
+        if not self._writer.admit(len(body)):
+            with self._guard:
+                self._refused += 1
+            raise Full("too much is waiting to be decoded")
+        with self._guard:
+            self._accepted_bodies += 1
+            self._accepted_bytes += len(body)
+        future = committer.append(signal, body)
+        future.add_done_callback(lambda done: self._settle(done, len(body)))
+        return future
+
+    def flush(self) -> None:
+        """Wait until everything acknowledged before the call is searchable."""
+        self._writer.drain()
+
+    def close(self) -> None:
+        """Stop accepting, write what is queued, give the folder back. What is recent stays in the log."""
+        committer, self._committer = self._committer, None
+        if committer is not None:
+            committer.stop()
+            self._writer.stop()
+        self._lock.release()
+
+    def stats(self) -> Stats:
+        """What the store has done and holds."""
+        writer = self._writer
+        recent = writer.recent
+        log_bytes = sum(path.stat().st_size for _, path in files(self._layout.log))
+        return Stats(
+            accepted_bodies=self._accepted_bodies,
+            accepted_bytes=self._accepted_bytes,
+            decoded_spans=writer.decoded_spans,
+            queue_bytes=writer.queue_bytes,
+            recent_spans=recent.spans,
+            segments=0,
+            segment_spans=0,
+            disk_bytes=log_bytes,
+            oldest_ns=min((block.start_min for block in writer.blocks()), default=0),
+            refused=self._refused,
+            set_aside=writer.set_aside,
+            dropped_spans=writer.dropped_spans,
+            torn_bytes=sum(tear.lost_bytes for tear in self._tears),
+        )
+
+    def _blocks(self) -> Sequence[Block]:
+        return self._writer.blocks()
+
+    def _settle(self, done: Future[None], size: int) -> None:
+        if done.exception() is not None:
+            self._writer.forget(size)
+            with self._guard:
+                self._refused += 1
+                self._accepted_bodies -= 1
+                self._accepted_bytes -= size
