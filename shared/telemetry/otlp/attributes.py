@@ -6,7 +6,7 @@ mapping is one C loop over a table from (key, value) to bytes; only what the tab
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.util.types import AnyValue
@@ -31,6 +31,7 @@ _ROOM = 1 << 20
 _ENTRY_OVERHEAD = 300
 _LONGEST_KEPT = 2048
 _VALUES_PER_KEY = 256
+_KEYS = 1024
 
 
 def any_value(value: Any, depth: int = 0) -> bytes:
@@ -58,7 +59,15 @@ def any_value(value: Any, depth: int = 0) -> bytes:
             )
         if isinstance(value, Sequence):
             return message(_ARRAY, b"".join([message(_ITEM, any_value(v, depth + 1)) for v in value]))
-    return message(_STRING, scrub(str(value)).encode("utf-8", "replace"))
+    return message(_STRING, scrub(shown(value)).encode("utf-8", "replace"))
+
+
+def shown(value: object) -> str:
+    """`str(value)`, also of an object whose `__str__` fails."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
+        return f"<{type(value).__name__} cannot be shown>"
 
 
 def _pair(key: str, value: Any, depth: int = 0) -> bytes:
@@ -67,68 +76,93 @@ def _pair(key: str, value: Any, depth: int = 0) -> bytes:
     return text(_KEY, key) + message(_VALUE, any_value(value, depth))
 
 
+class _Key:
+    """What is known of an attribute's name.
+
+    Attributes:
+        name: the encoded field; empty for what cannot be a name.
+        secret: whether its text is never to be sent.
+        kept: how many of its values are in the tables.
+    """
+
+    __slots__ = ("kept", "name", "secret")
+
+    def __init__(self, key: str) -> None:
+        self.name = text(_KEY, key) if isinstance(key, str) else b""
+        self.secret = isinstance(key, str) and is_secret_name(key)
+        self.kept = 0
+
+
 class AttributeEncoder(dict[tuple[str, AnyValue], bytes]):
     """A table from (key, value) to the encoded field, for one field number, bounded in bytes.
 
-    Only string values are kept: `1`, `1.0` and `True` are one key to a dict and three values to OTLP.
-    A key with many values (a path with an id in it) stops being kept after a few hundred, and a full table
-    starts again from empty, so a flood of new values costs their encoding and nothing else.
+    The table itself has string values only, since `1`, `1.0` and `True` are one key to a dict and three
+    values to OTLP; integers and booleans have a table each. A key with many values (a path with an id in
+    it) stops being kept after a few hundred, and a full table starts again from empty, so a flood of new
+    values costs their encoding and nothing else.
 
     Args:
         tag: the field's tag in the message that holds the attributes (field 9 of a span: the byte 0x4a).
     """
 
-    __slots__ = ("_get", "_keys", "_room", "_tag")
+    __slots__ = ("_keys", "_others", "_room", "_tag", "get_field")
 
     def __init__(self, tag: bytes) -> None:
         super().__init__()
         self._tag = tag
         self._room = _ROOM
-        self._keys: dict[str, list[Any]] = {}
-        self._get = self.__getitem__
+        self._keys: dict[str, _Key] = {}
+        self._others: dict[type, dict[tuple[str, AnyValue], bytes]] = {int: {}, bool: {}}
+        self.get_field: Callable[[tuple[str, AnyValue]], bytes] = self.__getitem__
 
     def encode(self, attributes: Mapping[str, AnyValue]) -> bytes:
         """All pairs, each as a tagged `KeyValue` field, in the mapping's order."""
         try:
-            return b"".join(map(self._get, attributes.items()))
+            return b"".join(map(self.get_field, attributes.items()))
         except TypeError:
             # A mapping or another unhashable value is in there: the table cannot even be asked.
-            return b"".join([message(self._tag, _pair(str(k), v)) for k, v in attributes.items()])
+            return attributes_of(self._tag, attributes)
 
     def __missing__(self, item: tuple[str, AnyValue]) -> bytes:
+        kind = type(item[1])
+        table: dict[tuple[str, AnyValue], bytes] | None = self
+        if kind is not str:
+            table = self._others.get(kind)
+            if table is not None:
+                field = table.get(item)
+                if field is not None:
+                    return field
         key, value = item
-        kind = type(value)
         known = self._keys.get(key)
         if known is None:
             known = self._learn(key)
-        prefix, secret, kept = known
-        if kind is int and -(1 << 63) <= value < 1 << 63:  # type: ignore[operator]  # `kind` says it is an int
-            encoded = _INT + varint(value)  # type: ignore[arg-type]  # as above
-        elif secret and kind is str:
-            encoded = message(_STRING, REDACTED.encode())
-        else:
-            encoded = any_value(value)
-        body: bytes = prefix + message(_VALUE, encoded)
-        field = message(self._tag, body)
-        if kind is str and kept < _VALUES_PER_KEY and len(field) < _LONGEST_KEPT:
-            self._keep(item, field, known)
+        if not known.name:
+            return b""
+        encoded = any_value(REDACTED if known.secret and kind is str else value)
+        field = message(self._tag, known.name + message(_VALUE, encoded))
+        if table is not None and known.kept < _VALUES_PER_KEY and len(field) < _LONGEST_KEPT:
+            self._keep(table, item, field, known)
         return field
 
-    def _learn(self, key: str) -> list[Any]:
-        known = [text(_KEY, str(key)), is_secret_name(str(key)), 0]
-        if len(self._keys) < 4096:
+    def _learn(self, key: str) -> _Key:
+        known = _Key(key)
+        if len(self._keys) < _KEYS:
             self._keys[key] = known
         return known
 
-    def _keep(self, item: tuple[str, AnyValue], field: bytes, known: list[Any]) -> None:
+    def _keep(
+        self, table: dict[tuple[str, AnyValue], bytes], item: tuple[str, AnyValue], field: bytes, known: _Key
+    ) -> None:
         self._room -= 2 * len(field) + _ENTRY_OVERHEAD
         if self._room < 0:
-            self.clear()
-            self._keys.clear()
             self._room = _ROOM
+            self._keys.clear()
+            self.clear()
+            for other in self._others.values():
+                other.clear()
         else:
-            self[item] = field
-            known[2] += 1
+            table[item] = field
+            known.kept += 1
 
 
 class Prepared(dict[str, AnyValue]):
@@ -149,6 +183,6 @@ span_attributes: AttributeEncoder = AttributeEncoder(b"\x4a")
 """`Span.attributes` (field 9)."""
 
 
-def attributes(tag: bytes, pairs: Mapping[str, AnyValue] | None) -> bytes:
+def attributes_of(tag: bytes, pairs: Mapping[str, AnyValue] | None) -> bytes:
     """All pairs as `KeyValue` fields of the given tag, nothing kept: for what is encoded once or rarely."""
     return b"".join([message(tag, _pair(str(key), value)) for key, value in pairs.items()]) if pairs else b""

@@ -6,6 +6,7 @@ Fields are written in the order that is cheapest to put together; protobuf reade
 from __future__ import annotations
 
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event
@@ -13,10 +14,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind
 
 from ..scrub import scrub
-from ..trace.extras import Extras
-from ..trace.span import Span
-from .attributes import AttributeEncoder, attributes, span_attributes
+from .attributes import AttributeEncoder, attributes_of, span_attributes
 from .wire import fixed64, message, text, unsigned, varint
+
+if TYPE_CHECKING:
+    from ..trace.extras import Extras
+    from ..trace.span import Span
 
 _ROOT = Struct(">18sHQ")
 _CHILD = Struct(">18sHQHQ")
@@ -72,13 +75,14 @@ def encode_span(span: Span) -> bytes:
     if span._extras is not None:
         tail = tail[:6] + _extras(span._extras)
     prepared = span._prepared
+    attributes = span._attrs
     return b"".join(
         (
             identity,
             _NAMES[span._kind._value_][span._name],
             _TIMES.pack(_START, span._start_time, _END, span._end_time),
             b"" if prepared is None else prepared.wire,
-            span_attributes.encode(span._attrs),
+            span_attributes.encode(attributes) if attributes else b"",
             tail,
         )
     )
@@ -120,7 +124,7 @@ def _link(link: Link) -> bytes:
             message(b"\x0a", context.trace_id.to_bytes(16, "big")),
             message(b"\x12", context.span_id.to_bytes(8, "big")),
             text(b"\x1a", context.trace_state.to_header()),
-            attributes(b"\x22", link.attributes),
+            attributes_of(b"\x22", link.attributes),
             unsigned(b"\x28", link.dropped_attributes),
             b"\x35\x00\x03\x00\x00" if context.is_remote else b"\x35\x00\x01\x00\x00",
         )
@@ -129,11 +133,13 @@ def _link(link: Link) -> bytes:
 
 def encode_resource(resource: Resource) -> bytes:
     """The body of a `Resource` message."""
-    return attributes(b"\x0a", resource.attributes)
+    return attributes_of(b"\x0a", resource.attributes)
 
 
 def encode_scope(scope: InstrumentationScope) -> bytes:
     """The body of an `InstrumentationScope` message."""
     return (
-        text(b"\x0a", scope.name) + text(b"\x12", scope.version or "") + attributes(b"\x1a", scope.attributes)
+        text(b"\x0a", scope.name)
+        + text(b"\x12", scope.version or "")
+        + attributes_of(b"\x1a", scope.attributes)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from ..otlp.attributes import shown
 from ..scrub import scrub
 
 _MAX_STACK = 16_000
@@ -20,11 +21,7 @@ def type_name(exception: BaseException) -> str:
 
 def message(exception: BaseException) -> str:
     """`str(exception)`, scrubbed, at most 4,000 characters; works for exceptions whose `__str__` fails."""
-    try:
-        text = str(exception)
-    except Exception:  # noqa: BLE001  # the exception's own __str__ is not ours to trust
-        text = f"<{type(exception).__name__} cannot be shown: its __str__ failed>"
-    return scrub(text[:_MAX_MESSAGE])
+    return scrub(shown(exception)[:_MAX_MESSAGE])
 
 
 def description(exception: BaseException) -> str:

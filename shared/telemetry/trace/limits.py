@@ -11,6 +11,8 @@ from typing import Any
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.util.types import AnyValue
 
+from ..otlp.attributes import shown
+
 logger = logging.getLogger(__name__)
 
 SCALARS = frozenset({str, int, float, bool, bytes, NoneType})
@@ -74,7 +76,7 @@ def clean_value(value: Any, length: int | None, depth: int = 0) -> AnyValue:
             type(value),
         )
         return None
-    return str(value)
+    return shown(value)
 
 
 def valid_key(key: object) -> bool:
