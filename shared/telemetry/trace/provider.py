@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import threading
-import time
 from collections.abc import Callable
 
 from opentelemetry import trace as api
-from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
+from opentelemetry.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    SpanLimits,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    _default_tracer_configurator,
+    _TracerConfig,
+)
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -21,6 +31,7 @@ from ..otlp.spans import encode_scope, encode_span
 from .ids import RandomIds
 from .keep import Keeper
 from .limits import Limits
+from .processors import Processors
 from .sampling import Rules
 from .span import Span
 from .tracer import Tracer
@@ -30,44 +41,59 @@ logger = logging.getLogger(__name__)
 Put = Callable[[bytes, bytes], None]
 """Takes an encoded scope and an encoded span; never blocks, never raises."""
 
+Finish = Callable[[Span], None]
 
-class TracerProvider(api.TracerProvider):
+
+class TracerProvider(sdk.TracerProvider):
     """Tracers, and where their spans go. Stands wherever the SDK's `TracerProvider` does.
 
     Args:
-        resource: who records.
         sampler: any sampler of the API; `ParentBased(ALWAYS_ON)` if None.
+        resource: who records.
+        shutdown_on_exit: shut the processors down when the interpreter ends.
+        active_span_processor: calls the processors; ours, one after another, if None.
         id_generator: any id generator; random ids if None.
         span_limits: counts and lengths; the specification's defaults and `OTEL_*_LIMIT` if None.
+        meter_provider: accepted for the SDK's sake; our own counters are on the queue and the keeper.
         keep_errors: send traces that were not sampled, too, when their local root ends with an error.
         keep_slower_than: the same for local roots that take at least this many seconds.
     """
 
     def __init__(
         self,
-        *,
-        resource: Resource | None = None,
         sampler: Sampler | None = None,
+        resource: Resource | None = None,
+        shutdown_on_exit: bool = True,
+        active_span_processor: SynchronousMultiSpanProcessor | ConcurrentMultiSpanProcessor | None = None,
         id_generator: IdGenerator | None = None,
         span_limits: SpanLimits | None = None,
+        *,
+        meter_provider: MeterProvider | None = None,
         keep_errors: bool = False,
         keep_slower_than: float | None = None,
+        _tracer_configurator: Callable[[InstrumentationScope], _TracerConfig] | None = None,
     ) -> None:
-        self._lock = threading.Lock()
-        self._tracers: dict[InstrumentationScope, Tracer] = {}
-        self._processors: tuple[SpanProcessor, ...] = ()
+        # The parent's __init__ is not called: it makes what is replaced here, and another handler for forks.
+        del meter_provider
+        self._tracers_lock = threading.Lock()
+        self._tracers: dict[InstrumentationScope, Tracer] = {}  # type: ignore[assignment]  # ours are the SDK's, too
+        self._active_span_processor = active_span_processor or Processors()  # type: ignore[no-untyped-call]  # the SDK's __init__
+        self._processing = active_span_processor is not None
         self._put: Put | None = None
         self._stopped = False
-        self.resource = Resource.create() if resource is None else resource
-        self.sampler = DEFAULT_ON if sampler is None else sampler
+        self._resource = Resource.create() if resource is None else resource
+        self.sampler = sampler or DEFAULT_ON
         self.rules = Rules(self.sampler)
         self.own_ids = id_generator
-        self.id_generator: IdGenerator = id_generator or RandomIds()
-        self.limits = Limits(span_limits or SpanLimits())
+        self.id_generator: IdGenerator = id_generator or RandomIds()  # type: ignore[assignment]  # the SDK infers too narrowly
+        self._span_limits = span_limits or SpanLimits()
+        self.limits = Limits(self._span_limits)
         self.keeper: Keeper | None = None
         if keep_errors or keep_slower_than is not None:
             self.keeper = Keeper(errors=keep_errors, slower_than=keep_slower_than)
-        self.started: Callable[[Span, Context | None], None] | None = None
+        self._disabled = os.environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
+        self._tracer_configurator = _tracer_configurator or _default_tracer_configurator
+        self._atexit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
         on_fork(self._fork)
 
     def get_tracer(
@@ -78,16 +104,25 @@ class TracerProvider(api.TracerProvider):
         attributes: Attributes = None,
     ) -> api.Tracer:
         """The tracer of an instrumentation scope; the same object for the same scope."""
+        if self._disabled:
+            return api.NoOpTracer()
         name = instrumenting_module_name
         if not name:
-            logger.warning("get_tracer was called without a name; pass __name__")
+            logger.error("get_tracer was called without a name; pass __name__")
             name = ""
         scope = InstrumentationScope(name, instrumenting_library_version or "", schema_url, attributes)
-        with self._lock:
+        with self._tracers_lock:
             tracer = self._tracers.get(scope)
             if tracer is None:
-                tracer = self._tracers[scope] = Tracer(self, scope)
+                tracer = Tracer(self, scope)
+                tracer._set_tracer_config(self._apply_tracer_configurator(scope))
+                self._tracers[scope] = tracer
         return tracer
+
+    def update_resource(self, resource: Resource) -> None:
+        """Describe this process anew, as after a fork; spans read it when they are read."""
+        self._resource = resource
+        self._configure()
 
     # -- where spans go ------------------------------------------------------------------------------------
 
@@ -98,35 +133,34 @@ class TracerProvider(api.TracerProvider):
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Call a processor, the SDK's or one's own, when a span starts and ends, in order of registration."""
-        with self._lock:
-            self._processors += (span_processor,)
+        self._active_span_processor.add_span_processor(span_processor)
+        self._processing = True
         self._configure()
 
-    def finisher(self, tracer: Tracer) -> Callable[[Span], None]:
+    @property
+    def processors(self) -> SpanProcessor | None:
+        """What to call when a span starts and ends; None when nobody is interested."""
+        return self._active_span_processor if self._processing and not self._stopped else None
+
+    def finisher(self, scope: InstrumentationScope) -> Finish:
         """What a tracer does with a span that ends: a function made for the present configuration."""
-        send = self._sender(encode_scope(tracer.scope))
-        processors = self._processors
-        if self._stopped:
-            return _drop
-        if not processors:
+        send = self._sender(encode_scope(scope))
+        processors = self.processors
+        if processors is None:
             return send
 
         def finish(span: Span) -> None:
             if span._extras is not None:
                 span._extras.settle()
-            for processor in processors:
-                try:
-                    processor._on_ending(span)
-                    processor.on_end(span)
-                except Exception as error:  # noqa: BLE001  # a processor that fails must not fail the request
-                    report(error, f"the span processor {type(processor).__name__}")
+            processors._on_ending(span)
+            processors.on_end(span)
             send(span)
 
         return finish
 
-    def _sender(self, scope: bytes) -> Callable[[Span], None]:
+    def _sender(self, scope: bytes) -> Finish:
         put, keeper, encode = self._put, self.keeper, encode_span
-        if put is None:
+        if put is None or self._stopped:
             return _drop
         sink: Put = put
 
@@ -136,66 +170,38 @@ class TracerProvider(api.TracerProvider):
                     sink(scope, encode(span))
                 elif keeper is not None:
                     keeper.ended(span, scope, encode, sink)
+                else:
+                    _drop(span)
             except Exception as error:  # noqa: BLE001  # telemetry never hurts the application
                 report(error, "encoding a span")
 
         return send
 
     def _configure(self) -> None:
-        self.started = self._on_start if self._processors else None
-        with self._lock:
+        with self._tracers_lock:
             for tracer in self._tracers.values():
                 tracer.configure(self)
 
-    def _on_start(self, span: Span, context: Context | None) -> None:
-        for processor in self._processors:
-            try:
-                processor.on_start(span, parent_context=context)
-            except Exception as error:  # noqa: BLE001  # a processor that fails must not fail the request
-                report(error, f"the span processor {type(processor).__name__}")
-
     # -- life ------------------------------------------------------------------------------------------------
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Let the processors send what they hold.
-
-        Args:
-            timeout_millis: for all of them together.
-
-        Returns:
-            False if one did not finish in time.
-        """
-        deadline = time.monotonic() + timeout_millis / 1000
-        done = True
-        for processor in self._processors:
-            left = int((deadline - time.monotonic()) * 1000)
-            if left <= 0:
-                return False
-            try:
-                done = processor.force_flush(left) is not False and done
-            except Exception as error:  # noqa: BLE001  # one processor must not keep the others from flushing
-                report(error, f"flushing {type(processor).__name__}")
-                done = False
-        return done
 
     def shutdown(self) -> None:
         """Shut the processors down; spans that end later go nowhere. Calling it again does nothing."""
-        with self._lock:
+        with self._tracers_lock:
             if self._stopped:
                 return
             self._stopped = True
-        for processor in self._processors:
-            try:
-                processor.shutdown()
-            except Exception as error:  # noqa: BLE001  # one processor must not keep the others from closing
-                report(error, f"shutting down {type(processor).__name__}")
+        if self._atexit_handler is not None:
+            atexit.unregister(self._atexit_handler)
+        self._atexit_handler = None
+        self._active_span_processor.shutdown()
         self._configure()
 
     def _fork(self) -> None:
-        self._lock = threading.Lock()
+        self._tracers_lock = threading.Lock()
 
 
 def _drop(span: Span) -> None:
     """Where spans go when there is nowhere to send them."""
     if span._extras is not None:
+        # An exception that was recorded refers to frames that refer to the span.
         span._extras.settle()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -32,43 +32,38 @@ if TYPE_CHECKING:
 
 _new = object.__new__
 _INTERNAL = SpanKind.INTERNAL
+_ENABLED = sdk._TracerConfig(is_enabled=True)
 _NO_STATE = TraceState.get_default()
 
 
-class Tracer(api.Tracer):
+class Tracer(sdk.Tracer):
     """Makes spans for one instrumentation scope. See `opentelemetry.trace.Tracer`."""
 
     def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
+        # The parent's __init__ is not called: it would make what is read from the provider here.
         self._provider = provider
-        self.scope = scope
+        self.scope = self._instrumentation_scope = scope
+        self._tracer_config = _ENABLED
         self.finish: Callable[[Span], None] = _nothing
         self.configure(provider)
 
     def configure(self, provider: TracerProvider) -> None:
         """Take over what the provider is set up to do; called again when that changes."""
+        self.resource = provider.resource
+        self.sampler = provider.sampler
+        self.id_generator = provider.id_generator
         self.limits: Limits = provider.limits
         self._rules: Rules = provider.rules
         self._generator: IdGenerator | None = provider.own_ids
         self._keeper: Keeper | None = provider.keeper
-        self._started = provider.started
+        self._processors = provider.processors
         self._attributes_as_given = self.limits.span_length is None
-        self._follows = self._rules.local_sampled == ALWAYS
-        self.finish = provider.finisher(self)
+        self._follows = self._rules.local_sampled == ALWAYS and self._tracer_config.is_enabled
+        self.finish = provider.finisher(self.scope)
 
-    @property
-    def resource(self) -> Resource:
-        """The provider's resource; a fork changes it."""
-        return self._provider.resource
-
-    @property
-    def sampler(self) -> Sampler:
-        """The provider's sampler."""
-        return self._provider.sampler
-
-    @property
-    def id_generator(self) -> IdGenerator:
-        """The provider's id generator."""
-        return self._provider.id_generator
+    def _set_tracer_config(self, tracer_config: sdk._TracerConfig) -> None:
+        self._tracer_config = tracer_config
+        self.configure(self._provider)
 
     def start_span(
         self,
@@ -137,8 +132,8 @@ class Tracer(api.Tracer):
         if not set_status_on_exception:
             span._set_status_on_exception = False
         span._start_time = time_ns() if start_time is None else start_time
-        if self._started is not None:
-            self._started(span, context)
+        if self._processors is not None:
+            self._processors.on_start(span, parent_context=context)
         return span
 
     def start_as_current_span(  # type: ignore[override]  # the API names its own generator's class; ours has its methods
@@ -175,6 +170,8 @@ class Tracer(api.Tracer):
     ) -> tuple[LocalTrace, int | SpanContext | None, Attributes] | api.Span:
         """The trace and parent to record under, or the span that is not recorded."""
         parent = active.get(SPAN_KEY)
+        if not self._tracer_config.is_enabled:
+            return api.NonRecordingSpan(api.get_current_span(active).get_span_context())
         rules = self._rules
         trace: LocalTrace | None = None
         origin: int | SpanContext | None = None
