@@ -19,7 +19,7 @@ from ..metrics.points import (
     Point,
     ScopeMetrics,
 )
-from .attributes import attributes
+from .attributes import attributes_of
 from .batch import REQUEST_BYTES, Sender
 from .request import Signal, assemble
 from .spans import encode_scope
@@ -56,7 +56,7 @@ def _exemplar(exemplar: Exemplar) -> bytes:
         b"\x11",
         fixed64.pack(exemplar.time_unix_nano),
         _number(b"\x19", b"\x31", exemplar.value),
-        attributes(b"\x3a", exemplar.filtered_attributes),
+        attributes_of(b"\x3a", exemplar.filtered_attributes),
     ]
     if exemplar.trace_id:
         parts.append(message(b"\x22", exemplar.span_id.to_bytes(8, "big")))
@@ -68,7 +68,7 @@ def _number_point(point: NumberPoint) -> bytes:
     start = point.start_time_unix_nano
     return b"".join(
         (
-            attributes(b"\x3a", point.attributes),
+            attributes_of(b"\x3a", point.attributes),
             b"" if start is None else _START + fixed64.pack(start),
             _TIME,
             fixed64.pack(point.time_unix_nano),
@@ -82,7 +82,7 @@ def _histogram_point(point: HistogramPoint) -> bytes:
     counts, bounds = point.bucket_counts, point.explicit_bounds
     return b"".join(
         (
-            attributes(b"\x4a", point.attributes),
+            attributes_of(b"\x4a", point.attributes),
             _START,
             fixed64.pack(point.start_time_unix_nano),
             _TIME,
@@ -111,7 +111,7 @@ def _buckets(tag: bytes, buckets: Buckets) -> bytes:
 def _exponential_point(point: ExponentialPoint) -> bytes:
     return b"".join(
         (
-            attributes(b"\x0a", point.attributes),
+            attributes_of(b"\x0a", point.attributes),
             _START,
             fixed64.pack(point.start_time_unix_nano),
             _TIME,
