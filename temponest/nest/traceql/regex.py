@@ -1,0 +1,35 @@
+"""Regular expressions as TraceQL has them: anchored, and RE2, so that every pattern takes linear time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import re2
+
+# A program larger than this is refused: patterns come from whoever can reach the port.
+MAX_PROGRAM_BYTES = 1 << 20
+
+
+@lru_cache(maxsize=256)
+def _compile(pattern: str) -> re2._Regexp[str]:
+    options = re2.Options()
+    options.max_mem = MAX_PROGRAM_BYTES
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def check_pattern(pattern: str) -> str | None:
+    """What is wrong with a pattern, or None."""
+    try:
+        _compile(pattern)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "malformed"
+        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    return None
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """A test whether a whole string matches; `check_pattern` must have passed."""
+    fullmatch = _compile(pattern).fullmatch
+    return lambda text: fullmatch(text) is not None
