@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..model.fetch import FetchRequest
+from ..model.fetch import AttributeScope, FetchRequest
+from .names import attribute_names, operations
 
 
 class Block(Protocol):
@@ -28,12 +29,20 @@ class Block(Protocol):
         """Those of the columns that exist, over all rows."""
         ...
 
-    def trace(self, trace_id: bytes) -> pa.Table | None:
-        """Every column of the rows of a trace, None when there are none."""
+    def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
+        """Every column of the rows of these traces, None when there are none."""
         ...
 
     def may_match(self, request: FetchRequest) -> bool:
         """False only when it is certain that no row satisfies the request."""
+        ...
+
+    def operations(self) -> dict[str, list[tuple[str, int]]]:
+        """For each service its span names and kinds."""
+        ...
+
+    def attribute_names(self) -> dict[AttributeScope, set[str]]:
+        """Attribute names by scope; some may be missing where there are very many events."""
         ...
 
 
@@ -47,6 +56,8 @@ class MemoryBlock:
         self.start_min: int = bounds["min"].as_py() or 0
         self.start_max: int = bounds["max"].as_py() or 0
         self._names = frozenset(table.schema.names)
+        self._operations: dict[str, list[tuple[str, int]]] | None = None
+        self._attribute_names: dict[AttributeScope, set[str]] | None = None
 
     def names(self) -> Collection[str]:
         """The columns there are."""
@@ -56,10 +67,22 @@ class MemoryBlock:
         """Those of the columns that exist."""
         return self.table.select([name for name in names if name in self._names])
 
-    def trace(self, trace_id: bytes) -> pa.Table | None:
-        """Every column of the rows of a trace, None when there are none."""
-        rows = rows_of_trace(self.table.column("trace_id"), trace_id)
+    def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
+        """Every column of the rows of these traces, None when there are none."""
+        rows = rows_of_traces(self.table.column("trace_id"), trace_ids)
         return self.table.take(pa.array(rows)) if len(rows) else None
+
+    def operations(self) -> dict[str, list[tuple[str, int]]]:
+        """For each service its span names and kinds."""
+        if self._operations is None:
+            self._operations = operations(self)
+        return self._operations
+
+    def attribute_names(self) -> dict[AttributeScope, set[str]]:
+        """Attribute names by scope."""
+        if self._attribute_names is None:
+            self._attribute_names = attribute_names(self)
+        return self._attribute_names
 
     def may_match(self, request: FetchRequest) -> bool:
         """Scanning memory costs less than a summary of it."""
@@ -71,7 +94,7 @@ def overlaps(block: Block, request: FetchRequest) -> bool:
     return block.start_max >= request.start_ns and (not request.end_ns or block.start_min < request.end_ns)
 
 
-def rows_of_trace(column: pa.ChunkedArray, trace_id: bytes) -> npt.NDArray[np.int64]:
-    """Row numbers with a trace id."""
-    found = pc.equal(column, pa.scalar(trace_id, pa.binary(16)))
+def rows_of_traces(column: pa.ChunkedArray, trace_ids: Sequence[bytes]) -> npt.NDArray[np.int64]:
+    """Row numbers with one of the trace ids."""
+    found = pc.is_in(column, value_set=pa.array(trace_ids, pa.binary(16)))
     return np.flatnonzero(found.to_numpy())

@@ -46,3 +46,11 @@ class SpanBatch:
 
 
 OnDecoded: TypeAlias = Callable[[SpanBatch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody who is told of spans, and up to which record he needs to be told nothing again."""
+
+    callback: OnDecoded
+    covered: Callable[[], int]

@@ -26,6 +26,13 @@ def files(folder: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
+def drop(folder: Path, covered: int) -> None:
+    """Delete the files that hold nothing newer than `covered`; the last one, being written, stays."""
+    for (_, path), (following, _) in pairwise(files(folder)):
+        if following <= covered + 1:
+            path.unlink(missing_ok=True)
+
+
 class Log:
     """The writing end. One thread writes; nothing is written into a file that an earlier process wrote."""
 
@@ -76,13 +83,6 @@ class Log:
             path.unlink(missing_ok=True)
             raise
         self._size = len(FILE_MAGIC)
-
-    def drop(self, covered: int) -> None:
-        """Delete the files that hold nothing newer than `covered`; the one being written stays."""
-        every = files(self._folder)
-        for (_, path), (following, _) in pairwise(every):
-            if following <= covered + 1:
-                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file. What was appended is durable already."""

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..model.fetch import AttributeScope
-from ..model.source import Operation
 from . import otlp
-from .block import Block
 from .decode import columns_of
 from .schema import attribute_of
 
-
-def services(block: Block) -> set[str]:
-    """Service names."""
-    return set(columns_of(block.read(["service"]), "service").unique().to_pylist())
+if TYPE_CHECKING:
+    from .block import Block
 
 
-def operations(block: Block, service: str) -> set[Operation]:
-    """Span names of a service with the kinds they were seen with."""
+def operations(block: Block) -> dict[str, list[tuple[str, int]]]:
+    """For each service its span names with the kinds they were seen with."""
     table = block.read(["service", "name", "kind"])
-    own = table.filter(pc.equal(table.column("service"), service))
-    pairs = own.group_by(["name", "kind"]).aggregate([])
-    names, kinds = pairs.column("name").to_pylist(), pairs.column("kind").to_pylist()
-    return {Operation(name, kind) for name, kind in zip(names, kinds, strict=True)}
+    service, name = columns_of(table, "service"), columns_of(table, "name")
+    services, names = service.dictionary.to_pylist(), name.dictionary.to_pylist()
+    kinds = columns_of(table, "kind").to_numpy().astype(np.int64) & 0xFF
+    codes = (service.indices.to_numpy().astype(np.int64) * len(names) + name.indices.to_numpy()) << 8 | kinds
+    found: dict[str, list[tuple[str, int]]] = {}
+    for code in np.unique(codes).tolist():
+        pair, kind = code >> 8, code & 0xFF
+        found.setdefault(services[pair // len(names)], []).append((names[pair % len(names)], kind))
+    return found
 
 
-def attribute_names(block: Block) -> dict[AttributeScope, set[str]]:
-    """Attribute names by scope; columns that are null everywhere do not count."""
+def attribute_names(block: Block, *, listed: bool = True) -> dict[AttributeScope, set[str]]:
+    """Attribute names by scope; those of events and links only if they are `listed`."""
     found: dict[AttributeScope, set[str]] = {
         AttributeScope.SPAN: {described[1] for name in block.names() if (described := attribute_of(name))},
         AttributeScope.RESOURCE: set(),
@@ -42,6 +45,8 @@ def attribute_names(block: Block) -> dict[AttributeScope, set[str]]:
         found[AttributeScope.INSTRUMENTATION].update(otlp.scope(encoded).attributes)
     for encoded in set(columns_of(table, "rest").flatten().to_pylist()):
         found[AttributeScope.SPAN].add(otlp.key_value(encoded)[0])
+    if not listed:
+        return found
     for encoded in columns_of(table, "events").flatten().to_pylist():
         found[AttributeScope.EVENT].update(otlp.event(encoded).attributes)
     for encoded in columns_of(table, "links").flatten().to_pylist():

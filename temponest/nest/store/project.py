@@ -61,12 +61,13 @@ def project(block: Block, rows: Rows, attributes: Sequence[Attribute]) -> Column
     )
 
 
-def count_values(block: Block, rows: Rows, attribute: Attribute, counts: Counter[tuple[type, Value]]) -> None:
-    """Add how often each value of an attribute occurs; 1, 1.0 and True are three values."""
+def count_values(block: Block, rows: Rows, attribute: Attribute) -> Counter[tuple[type, Value]]:
+    """How often each value of an attribute occurs at some rows; 1, 1.0 and True are three values."""
+    counts: Counter[tuple[type, Value]] = Counter()
     if attribute.scope in (AttributeScope.EVENT, AttributeScope.LINK):
         for value in _listed(block, rows, attribute):
             counts[type(value), _hashable(value)] += 1
-        return
+        return counts
     found = column(block, rows, attribute)
     pairs: Iterable[tuple[Value, int]]
     if isinstance(found, Coded):
@@ -77,6 +78,7 @@ def count_values(block: Block, rows: Rows, attribute: Attribute, counts: Counter
     for value, tally in pairs:
         if tally and value is not None:
             counts[type(value), _hashable(value)] += tally
+    return counts
 
 
 def column(block: Block, rows: Rows, attribute: Attribute) -> Sequence[Value] | Coded:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from ..model.fetch import Attribute, AttributeScope, FetchRequest
+from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
 from ..model.source import CancelCheck, CancelledError, Columns, Edge, Operation
 from ..model.span import Span, Value
 from . import filter as row_filter
 from .block import Block, overlaps
 from .decode import columns_of
-from .edges import edges
-from .names import attribute_names, operations, services
+from .edges import calls, edges
+from .errors import Corrupt
 from .project import count_values, project
 from .spans import spans, without_duplicates
 
+Answer = TypeVar("Answer")
+
 # Ids handed out at once: the engine usually needs one page of results and then stops asking.
 _PAGE = 64
+# Rows looked at between two questions whether the caller still wants the answer.
+_STEP = 1024
 
 
 class Snapshots:
@@ -36,37 +41,27 @@ class Snapshots:
     def search(self, request: FetchRequest, cancelled: CancelCheck) -> Iterator[list[bytes]]:
         """Trace ids with at least one span that may satisfy `request`, newest block first."""
         seen: set[bytes] = set()
-        for block in self._matching(request, cancelled):
-            rows = row_filter.rows(block, request)
-            if not len(rows):
-                continue
-            table = block.read(["start_ns", "trace_id"])
-            start = columns_of(table, "start_ns").to_numpy()[rows]
-            ids = columns_of(table, "trace_id")
-            rows = rows[np.argsort(-start, kind="stable")]
+        for ids in self._ask(request, cancelled, lambda block: _newest_first(block, request)):
             page: list[bytes] = []
-            for low in range(0, len(rows), _PAGE * 16):
-                for trace_id in ids.take(pa.array(rows[low : low + _PAGE * 16])).to_pylist():
+            for low in range(0, len(ids), _STEP):
+                _check(cancelled)
+                for trace_id in ids.slice(low, _STEP).to_pylist():
                     if trace_id not in seen:
                         seen.add(trace_id)
                         page.append(trace_id)
-                        if len(page) >= max(_PAGE, request.limit):
-                            yield page
-                            page = []
-                            _check(cancelled)
+                if len(page) >= max(_PAGE, request.limit):
+                    yield page
+                    page = []
             if page:
                 yield page
 
     def traces(self, trace_ids: Sequence[bytes], cancelled: CancelCheck) -> dict[bytes, list[Span]]:
         """All spans of each trace that exists, ordered by start, without exact duplicates."""
-        blocks = self._blocks()
         found: dict[bytes, list[Span]] = {}
-        for trace_id in trace_ids:
-            _check(cancelled)
-            parts = [table for block in blocks if (table := block.trace(trace_id)) is not None]
-            if parts:
-                found[trace_id] = without_duplicates(span for table in parts for span in spans(table))
-        return found
+        for table in self._ask(FetchRequest(), cancelled, lambda block: block.traces(trace_ids)):
+            for span in spans(table):
+                found.setdefault(span.trace_id, []).append(span)
+        return {trace_id: without_duplicates(every) for trace_id, every in found.items()}
 
     def columns(
         self, request: FetchRequest, attributes: Sequence[Attribute], cancelled: CancelCheck
@@ -75,18 +70,21 @@ class Snapshots:
         asked = dict.fromkeys(attributes)
         for condition in request.conditions:
             asked.update(dict.fromkeys((condition.attribute, *condition.aliases)))
-        for block in self._matching(request, cancelled):
+
+        def project_matching(block: Block) -> Columns | None:
             rows = row_filter.rows(block, request)
-            if len(rows):
-                yield project(block, rows, list(asked))
+            return project(block, rows, list(asked)) if len(rows) else None
+
+        return self._ask(request, cancelled, project_matching)
 
     def attribute_names(
         self, start_ns: int, end_ns: int, cancelled: CancelCheck
     ) -> dict[AttributeScope, list[str]]:
         """Names of the attributes seen in the window, sorted, by scope; intrinsics left out."""
         found: dict[AttributeScope, set[str]] = {}
-        for block in self._matching(FetchRequest(start_ns, end_ns), cancelled):
-            for scope, names in attribute_names(block).items():
+        request = FetchRequest(start_ns, end_ns)
+        for by_scope in self._ask(request, cancelled, lambda block: block.attribute_names()):
+            for scope, names in by_scope.items():
                 found.setdefault(scope, set()).update(names)
         return {scope: sorted(names) for scope, names in found.items() if names}
 
@@ -94,32 +92,69 @@ class Snapshots:
         self, attribute: Attribute, request: FetchRequest, limit: int, cancelled: CancelCheck
     ) -> list[Value]:
         """Distinct values on spans that satisfy `request`, at most `limit`, most frequent first."""
-        counts: Counter[tuple[type, Value]] = Counter()
-        for block in self._matching(request, cancelled):
-            rows = row_filter.rows(block, request)
-            if len(rows):
-                count_values(block, rows, attribute, counts)
-        return [value for (_, value), _ in counts.most_common(limit)]
+        total: Counter[tuple[type, Value]] = Counter()
+
+        def count(block: Block) -> Counter[tuple[type, Value]]:
+            return count_values(block, row_filter.rows(block, request), attribute)
+
+        exists = Condition(attribute, Operator.EXISTS)
+        for counts in self._ask(request, cancelled, count, only=exists):
+            total.update(counts)
+        return [value for (_, value), _ in total.most_common(limit)]
 
     def services(self) -> list[str]:
         """Every service name, sorted."""
-        return sorted({name for block in self._blocks() for name in services(block)})
+        blocks = self._ask(FetchRequest(), _never, lambda block: block.operations())
+        return sorted({service for operations in blocks for service in operations})
 
     def operations(self, service: str) -> list[Operation]:
         """Span names of a service, sorted by name then kind."""
-        every = {operation for block in self._blocks() for operation in operations(block, service)}
-        return sorted(every, key=lambda operation: (operation.name, operation.kind))
+        blocks = self._ask(FetchRequest(), _never, lambda block: block.operations().get(service))
+        every = {pair for pairs in blocks for pair in pairs}
+        return [Operation(name, kind) for name, kind in sorted(every)]
 
     def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
         """Calls between services in the window."""
         request = FetchRequest(start_ns, end_ns)
-        return edges([block for block in self._blocks() if overlaps(block, request)], request)
+        return edges(list(self._ask(request, _never, lambda block: calls(block, request))))
 
-    def _matching(self, request: FetchRequest, cancelled: CancelCheck) -> Iterator[Block]:
+    def _ask(
+        self,
+        request: FetchRequest,
+        cancelled: CancelCheck,
+        question: Callable[[Block], Answer | None],
+        only: Condition | None = None,
+    ) -> Iterator[Answer]:
+        """The answers of every block that may have one; blocks that cannot be read any more have none."""
         for block in self._blocks():
             _check(cancelled)
-            if overlaps(block, request) and block.may_match(request):
-                yield block
+            if not overlaps(block, request):
+                continue
+            try:
+                if not block.may_match(request) or (
+                    only and not block.may_match(FetchRequest(conditions=(only,)))
+                ):
+                    continue
+                answer = question(block)
+            except (Corrupt, FileNotFoundError):
+                # Reported where it was found; or dropped by retention since the question was asked.
+                continue
+            if answer is not None:
+                yield answer
+
+
+def _newest_first(block: Block, request: FetchRequest) -> pa.Array | None:
+    """Trace ids of the rows that may satisfy a request, by start, newest first."""
+    rows = row_filter.rows(block, request)
+    if not len(rows):
+        return None
+    table = block.read(["start_ns", "trace_id"])
+    start = columns_of(table, "start_ns").to_numpy()[rows]
+    return columns_of(table, "trace_id").take(pa.array(rows[np.argsort(-start, kind="stable")]))
+
+
+def _never() -> bool:
+    return False
 
 
 def _check(cancelled: CancelCheck) -> None:

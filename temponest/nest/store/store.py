@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,15 @@ from pathlib import Path
 from ..model.signal import Signal
 from ..model.source import SpanSource
 from . import log_reader
-from .block import Block
 from .commit import Committer
-from .consumer import Consumer, OnDecoded
+from .consumer import Consumer, Listener, OnDecoded
 from .errors import Closed, Full
+from .keeper import Keeper
 from .layout import FolderLock, Layout
 from .limits import Limits
 from .log import Log, files
 from .snapshot import Snapshots
+from .view import CurrentView
 from .writer import Writer
 
 _log = logging.getLogger("temponest.store")
@@ -37,12 +38,14 @@ class Stats:
         recent_spans: searchable spans that are in no segment yet.
         segments: number of segments.
         segment_spans: spans in them.
-        disk_bytes: bytes of segments and log.
+        segment_bytes: bytes of their files.
+        log_bytes: bytes of the log.
         oldest_ns: start of the oldest span kept, 0 when there is none.
         refused: bodies refused because the queue was full or the disk was.
         set_aside: acknowledged bodies that could not be decoded; they are in the folder `aside`.
         dropped_spans: spans without a usable id.
         torn_bytes: bytes of the log that could not be read back at the start.
+        lost_segments: segments that are missing or damaged.
     """
 
     accepted_bodies: int
@@ -52,12 +55,14 @@ class Stats:
     recent_spans: int
     segments: int
     segment_spans: int
-    disk_bytes: int
+    segment_bytes: int
+    log_bytes: int
     oldest_ns: int
     refused: int
     set_aside: int
     dropped_spans: int
     torn_bytes: int
+    lost_segments: int
 
 
 class Store:
@@ -70,9 +75,11 @@ class Store:
         self._guard = threading.Lock()
         self._accepted_bodies = self._accepted_bytes = self._refused = 0
         self._tears: list[log_reader.Tear] = []
-        self._writer = Writer(layout, limits)
+        self._view = CurrentView()
+        self._keeper = Keeper(layout, limits, self._view)
+        self._writer = Writer(layout, limits, self._view, self._keeper)
         self._committer: Committer | None = None
-        self.spans: SpanSource = Snapshots(self._blocks)
+        self.spans: SpanSource = Snapshots(lambda: self._view.now.blocks())
 
     @classmethod
     def open(cls, folder: Path, *, limits: Limits | None = None) -> Store:
@@ -90,19 +97,29 @@ class Store:
         """Give the bodies of a signal to a consumer; before `start`. Without one they are skipped."""
         self._writer.consumers[signal] = consumer
 
-    def on_decoded(self, callback: OnDecoded) -> None:
-        """Call with every batch of spans, on the writer thread, replayed ones included; before `start`."""
-        self._writer.callbacks.append(callback)
+    def on_decoded(self, callback: OnDecoded, covered: Callable[[], int] = lambda: 0) -> None:
+        """Call with every batch of spans, in order, on the thread that decodes; before `start`.
+
+        After a restart the spans that are in no segment come again, except those up to the log record that
+        `covered` returns: what a consumer derived of them is durable after its `persist`.
+        """
+        self._writer.listeners.append(Listener(callback, covered))
 
     def start(self) -> None:
         """Take back from the log what is in no segment, then begin to accept."""
-        last = self._writer.replay(log_reader.read(self._layout.log, 0, self._tears))
+        self._keeper.open()
+        self._keeper.start()
+        last = self._writer.replay(log_reader.read(self._layout.log, self._replay_after(), self._tears))
         for tear in self._tears:
             _log.error(
                 "%s: %s at byte %d, %d bytes are lost", tear.path, tear.reason, tear.offset, tear.lost_bytes
             )
         first_of_files = [first for first, _ in files(self._layout.log)]
-        log = Log(self._layout.log, max([last, *first_of_files]) + 1, self._limits.log_file_bytes)
+        log = Log(
+            self._layout.log,
+            max([last, self._keeper.covered, *first_of_files]) + 1,
+            self._limits.log_file_bytes,
+        )
         self._committer = Committer(log, self._writer.deliver)
         self._writer.start()
         self._committer.start()
@@ -132,37 +149,49 @@ class Store:
         """Wait until everything acknowledged before the call is searchable."""
         self._writer.drain()
 
+    def seal(self) -> None:
+        """Write everything acknowledged as segments, and wait until nothing is left to merge or drop."""
+        self.flush()
+        self._writer.request_seal()
+        self._keeper.settle()
+
     def close(self) -> None:
         """Stop accepting, write what is queued, give the folder back. What is recent stays in the log."""
         committer, self._committer = self._committer, None
         if committer is not None:
             committer.stop()
             self._writer.stop()
+            self._keeper.stop()
         self._lock.release()
 
     def stats(self) -> Stats:
         """What the store has done and holds."""
-        writer = self._writer
-        recent = writer.recent
+        view, writer = self._view.now, self._writer
+        entries = [segment.entry for segment in view.segments]
         log_bytes = sum(path.stat().st_size for _, path in files(self._layout.log))
+        blocks = view.blocks()
         return Stats(
             accepted_bodies=self._accepted_bodies,
             accepted_bytes=self._accepted_bytes,
             decoded_spans=writer.decoded_spans,
             queue_bytes=writer.queue_bytes,
-            recent_spans=recent.spans,
-            segments=0,
-            segment_spans=0,
-            disk_bytes=log_bytes,
-            oldest_ns=min((block.start_min for block in writer.blocks()), default=0),
+            recent_spans=view.recent.spans + (view.frozen.spans if view.frozen else 0),
+            segments=len(entries),
+            segment_spans=sum(entry.rows for entry in entries),
+            segment_bytes=sum(entry.bytes for entry in entries),
+            log_bytes=log_bytes,
+            oldest_ns=min((block.start_min for block in blocks), default=0),
             refused=self._refused,
             set_aside=writer.set_aside,
             dropped_spans=writer.dropped_spans,
             torn_bytes=sum(tear.lost_bytes for tear in self._tears),
+            lost_segments=self._keeper.lost_segments + sum(segment.damaged for segment in view.segments),
         )
 
-    def _blocks(self) -> Sequence[Block]:
-        return self._writer.blocks()
+    def _replay_after(self) -> int:
+        """The last record nobody needs again."""
+        needs = [self._keeper.covered, *(one.covered for one in self._writer.consumers.values())]
+        return min([*needs, *(listener.covered() for listener in self._writer.listeners)])
 
     def _settle(self, done: Future[None], size: int) -> None:
         if done.exception() is not None:

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 
 from ..model.signal import Signal
-from .block import Block
-from .consumer import Consumer, OnDecoded, SpanBatch
+from .consumer import Consumer, Listener, SpanBatch
 from .decode import Decoder
+from .keeper import Keeper
 from .layout import Layout, write_atomically
 from .limits import Limits
 from .log_record import Record
 from .recent import Generation
+from .view import CurrentView
 
 _log = logging.getLogger("temponest.store")
+
+# While a segment cannot be written the queue fills and senders are refused; after this many seconds decoding
+# goes on for one batch, so that closing and answering are never stuck behind a full disk.
+_PATIENCE = 5.0
 
 
 class Writer:
     """The queue of bodies to decode, the thread that decodes them, and the recent buffer they end in."""
 
-    def __init__(self, layout: Layout, limits: Limits) -> None:
+    def __init__(self, layout: Layout, limits: Limits, view: CurrentView, keeper: Keeper) -> None:
         self._layout = layout
         self._limits = limits
+        self._view = view
+        self._keeper = keeper
         self.consumers: dict[Signal, Consumer] = {}
-        self.callbacks: list[OnDecoded] = []
+        self.listeners: list[Listener] = []
         self._decoder = Decoder(limits.columns)
         self._changed = threading.Condition()
         self._waiting: list[Record] = []
@@ -33,8 +41,11 @@ class Writer:
         self._busy = False
         self._flushing = 0
         self._stopping = False
+        self._seal_asked = False
         self._thread = threading.Thread(target=self._run, name="nest-decode", daemon=True)
-        self.recent = Generation()
+        self._last = 0
+        self._unsealed_bytes = 0
+        self._unsealed_since = 0.0
         self.decoded_spans = 0
         self.set_aside = 0
 
@@ -69,17 +80,23 @@ class Writer:
             self._changed.notify_all()
 
     def replay(self, records: Iterable[Record]) -> int:
-        """Decode what the log held, before the thread starts; return the last sequence seen."""
-        last, size, group = 0, 0, list[Record]()
+        """Decode what the log held, before the thread starts; return the last sequence seen.
+
+        Groups end where something else stops knowing records: spans up to there are in segments, or in what
+        a listener has made of them.
+        """
+        edges = {self._keeper.covered, *(listener.covered() for listener in self.listeners)}
+        size, group = 0, list[Record]()
         for record in records:
-            last = max(last, record.sequence)
             group.append(record)
             size += len(record.body)
-            if size >= self._limits.batch_bytes:
+            if size >= self._limits.batch_bytes or record.sequence in edges:
                 self._process(group)
                 group, size = [], 0
+                if self._due():
+                    self.seal()
         self._process(group)
-        return last
+        return self._last
 
     def start(self) -> None:
         """Begin to decode."""
@@ -90,6 +107,8 @@ class Writer:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        with self._view.changed:
+            self._view.changed.notify_all()
         self._thread.join()
 
     def drain(self) -> None:
@@ -100,26 +119,74 @@ class Writer:
             self._changed.wait_for(lambda: not self._waiting and not self._busy)
             self._flushing -= 1
 
-    def blocks(self) -> Sequence[Block]:
-        """Every block of this moment, newest first."""
-        return self.recent.blocks[::-1]
+    def request_seal(self) -> None:
+        """Have the recent buffer sealed now, small or not, and wait until it is handed over."""
+        with self._changed:
+            self._seal_asked = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._seal_asked or self._stopping)
+
+    def seal(self) -> None:
+        """Hand the recent buffer to the keeper; waits while the one before is still being written."""
+        with self._view.changed:
+            free = self._view.changed.wait_for(
+                lambda: self._view.now.frozen is None or self._stopping, _PATIENCE
+            )
+            if not free or self._view.now.frozen is not None:
+                return
+        if self._persist():
+            self._decoder.renew()
+            self._unsealed_bytes = 0
+            self._view.change(frozen=self._view.now.recent, recent=Generation())
+            self._keeper.seal(self._last)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping)
-                self._changed.wait_for(self._enough, timeout=self._limits.linger_seconds)
+                self._changed.wait_for(self._has_work, timeout=self._until_seal())
+                if self._waiting:
+                    self._changed.wait_for(self._enough, timeout=self._limits.linger_seconds)
                 group = self._next_group()
                 if not group and self._stopping:
-                    return
+                    break
                 self._busy = True
             try:
                 self._process(group)
+                if self._due():
+                    self.seal()
             finally:
                 with self._changed:
+                    self._seal_asked = False
                     self._busy = False
                     self._admitted_bytes -= sum(len(record.body) for record in group)
                     self._changed.notify_all()
+        self._persist()
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._stopping or self._seal_asked)
+
+    def _due(self) -> bool:
+        """Whether the recent buffer is large or old enough to become a segment."""
+        recent = self._view.now.recent
+        if recent.spans >= self._limits.seal_spans or self._unsealed_bytes >= self._limits.seal_bytes:
+            return True
+        return self._unsealed_bytes > 0 and (self._seal_asked or self._until_seal() <= 0)
+
+    def _until_seal(self) -> float:
+        """Seconds until the recent buffer is old enough."""
+        if not self._unsealed_bytes:
+            return float(self._limits.seal_seconds)
+        return max(0.0, self._unsealed_since + self._limits.seal_seconds - time.monotonic())
+
+    def _persist(self) -> bool:
+        """Let consumers make durable what they took; False when one could not, so the log must keep it."""
+        try:
+            for consumer in {id(one): one for one in self.consumers.values()}.values():
+                consumer.persist()
+        except OSError as error:
+            _log.error("cannot persist what was derived, the log keeps it: %s", error)
+            return False
+        return True
 
     def _enough(self) -> bool:
         size = sum(len(record.body) for record in self._waiting)
@@ -136,7 +203,12 @@ class Writer:
         return group
 
     def _process(self, group: Sequence[Record]) -> None:
+        if not group:
+            return
+        if not self._unsealed_bytes:
+            self._unsealed_since = time.monotonic()
         for record in group:
+            self._unsealed_bytes += len(record.body)
             consumer = self.consumers.get(record.signal)
             if (
                 record.signal is not Signal.TRACES
@@ -145,6 +217,7 @@ class Writer:
             ):
                 self._take(consumer, record)
         self._add([record for record in group if record.signal is Signal.TRACES])
+        self._last = group[-1].sequence
 
     def _take(self, consumer: Consumer, record: Record) -> None:
         try:
@@ -165,16 +238,17 @@ class Writer:
             self._add(records[: len(records) // 2])
             self._add(records[len(records) // 2 :])
             return
-        last = records[-1].sequence
-        self.recent.add(table, sum(len(record.body) for record in records), last)
-        self.decoded_spans += table.num_rows
-        for callback in self.callbacks:
+        first, last = records[0].sequence, records[-1].sequence
+        if last > self._keeper.covered:
+            self._view.now.recent.add(table, last)
+            self.decoded_spans += table.num_rows
+        for listener in self.listeners:
+            if first <= listener.covered():
+                continue
             try:
-                callback(SpanBatch(records[0].sequence, last, table))
+                listener.callback(SpanBatch(first, last, table))
             except Exception:  # noqa: BLE001 - what listens must not stop what is stored
-                _log.exception(
-                    "a listener failed on spans of log records %d to %d", records[0].sequence, last
-                )
+                _log.exception("a listener failed on spans of log records %d to %d", first, last)
 
     def _set_aside(self, record: Record, error: Exception) -> None:
         """Keep a body that cannot be decoded where a person can look at it, and go on."""

@@ -1,0 +1,211 @@
+"""One segment: a Parquet file that never changes, with its summary beside it. See docs/format/segment.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..model.fetch import AttributeScope, FetchRequest
+from . import names, summary
+from .block import rows_of_traces
+from .catalog import Entry
+from .decode import columns_of
+from .errors import Corrupt
+from .layout import FILE_MODE, sync_folder
+
+_log = logging.getLogger("temponest.store")
+
+METADATA_KEY = b"temponest"
+# Rows read at once when a trace is looked up; smaller groups make that faster and the file larger.
+_ROW_GROUP = 32 * 1024
+_TIMES = ("start_ns", "duration_ns")
+_IDS = ("span_id", "parent_span_id")
+
+
+def parquet_path(folder: Path, name: str) -> Path:
+    """Where the columns of a segment are."""
+    return folder / f"{name}.parquet"
+
+
+def summary_path(folder: Path, name: str) -> Path:
+    """Where the summary of a segment is."""
+    return folder / f"{name}.summary"
+
+
+def arranged(table: pa.Table) -> pa.Table:
+    """Rows by trace, traces by their first start: what is read together lies together."""
+    ids = columns_of(table, "trace_id")
+    halves = np.frombuffer(ids.buffers()[1], np.uint64, 2 * len(ids), ids.offset * 16).reshape(-1, 2)
+    start = columns_of(table, "start_ns").to_numpy()
+    order = np.lexsort((start, halves[:, 1], halves[:, 0]))
+    high, low = halves[order, 0], halves[order, 1]
+    begins = np.concatenate(([True], (high[1:] != high[:-1]) | (low[1:] != low[:-1])))
+    traces = np.argsort(start[order][begins], kind="stable")
+    position = np.empty(len(traces), np.int64)
+    position[traces] = np.arange(len(traces))
+    order = order[np.argsort(position[np.cumsum(begins) - 1], kind="stable")]
+    return table.take(pa.array(order))
+
+
+def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
+    """Write a table as a segment and return its entry with what is known only now.
+
+    Raises:
+        OSError: the disk is full or worse; nothing is left behind that the catalog would name.
+    """
+    table = arranged(table)
+    starts = columns_of(table, "start_ns").to_numpy()
+    entry = entry.replaced(
+        name=name,
+        rows=table.num_rows,
+        start_min=int(starts.min()),
+        start_max=int(starts.max()),
+        sealed_ns=entry.sealed_ns or time.time_ns(),
+    )
+    described = table.replace_schema_metadata({METADATA_KEY: json.dumps(entry.as_json())})
+    columns = table.schema.names
+    path = parquet_path(folder, name)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    with os.fdopen(handle, "wb") as file:
+        pq.write_table(
+            described,
+            file,
+            row_group_size=_ROW_GROUP,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[column for column in columns if column not in (*_TIMES, *_IDS)],
+            column_encoding={"start_ns": "DELTA_BINARY_PACKED", "duration_ns": "DELTA_BINARY_PACKED"},
+            write_statistics=["start_ns"],
+            write_page_checksum=True,
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    summary.write(summary_path(folder, name), *summary.summarize(table))
+    sync_folder(folder)
+    size = path.stat().st_size + summary_path(folder, name).stat().st_size
+    return entry.replaced(bytes=size)
+
+
+def read_entry(path: Path) -> Entry:
+    """The entry a segment file carries, for a catalog that is lost.
+
+    Raises:
+        Corrupt: the file has none.
+    """
+    try:
+        metadata = pq.read_metadata(path)
+        return Entry.from_json(json.loads(metadata.metadata[METADATA_KEY])).replaced(
+            bytes=path.stat().st_size
+        )
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise Corrupt(path, 0, f"not a segment: {error}") from error
+
+
+class Segment:
+    """A segment as a block. Files are opened for each question, so any number of segments may exist."""
+
+    def __init__(self, folder: Path, entry: Entry) -> None:
+        self.entry = entry
+        self.rows = entry.rows
+        self.start_min = entry.start_min
+        self.start_max = entry.start_max
+        self.damaged = False
+        self._path = parquet_path(folder, entry.name)
+        self._summary_path = summary_path(folder, entry.name)
+        self._summary: summary.SummaryFile | None = None
+        self._names: frozenset[str] | None = None
+
+    def names(self) -> Collection[str]:
+        """The columns there are."""
+        if self._names is None:
+            self._names = frozenset(self._open().schema_arrow.names)
+        return self._names
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """Those of the columns that exist, over all rows."""
+        return self._read(self._open(), None, names)
+
+    def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
+        """Every column of the rows of these traces, None when there are none."""
+        known = self._known()
+        if known is not None:
+            trace_ids = [one for one in trace_ids if known.has_trace(one)]
+        if not trace_ids:
+            return None
+        file = self._open()
+        rows = rows_of_traces(self._read(file, None, ["trace_id"]).column("trace_id"), trace_ids)
+        if not len(rows):
+            return None
+        groups = np.unique(rows // _ROW_GROUP)
+        table = self._read(file, groups.tolist(), None)
+        inside = np.searchsorted(groups, rows // _ROW_GROUP) * _ROW_GROUP + rows % _ROW_GROUP
+        return table.take(pa.array(inside))
+
+    def may_match(self, request: FetchRequest) -> bool:
+        """False only when the summary excludes it."""
+        known = self._known()
+        return known is None or known.may_match(request)
+
+    def operations(self) -> dict[str, list[tuple[str, int]]]:
+        """For each service its span names and kinds."""
+        known = self._known()
+        if known is None or None in known.summary.services.values():
+            return names.operations(self)
+        return {name: found for name, found in known.summary.services.items() if found is not None}
+
+    def attribute_names(self) -> dict[AttributeScope, set[str]]:
+        """Attribute names by scope; without those of events and links where there are very many."""
+        known = self._known()
+        if known is None:
+            return names.attribute_names(self)
+        return {AttributeScope(scope): set(found) for scope, found in known.summary.names.items()}
+
+    def _known(self) -> summary.SummaryFile | None:
+        """The summary; without one every question is answered from the columns."""
+        if self._summary is None and not self.damaged:
+            try:
+                self._summary = summary.SummaryFile(self._summary_path)
+            except FileNotFoundError:
+                return None
+            except Corrupt as error:
+                _log.error("%s; searching without it is slower", error)
+                self._summary_path.unlink(missing_ok=True)
+        return self._summary
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._path, page_checksum_verification=True)
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise self._broken(error) from error
+
+    def _read(self, file: pq.ParquetFile, groups: list[int] | None, names: Sequence[str] | None) -> pa.Table:
+        exact = names if names is None else [name for name in names if name in self.names()]
+        try:
+            if groups is None:
+                table = file.read(columns=exact, use_threads=False)
+            else:
+                table = file.read_row_groups(groups, columns=exact, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise self._broken(error) from error
+        if exact is not None:
+            # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
+            table = table.select(exact)
+        return table.unify_dictionaries().combine_chunks()
+
+    def _broken(self, error: Exception) -> Corrupt:
+        if not self.damaged:
+            self.damaged = True
+            _log.error(
+                "segment %s cannot be read, its %d spans are left out: %s", self._path, self.rows, error
+            )
+        return Corrupt(self._path, 0, str(error))

@@ -1,0 +1,285 @@
+"""What a segment holds, small enough to decide without opening it. See docs/format/segment.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
+from ..model.source import Operation
+from ..model.span import Value
+from . import bloom, otlp
+from .block import MemoryBlock
+from .decode import columns_of
+from .errors import Corrupt
+from .filter import parse_id
+from .layout import write_atomically
+from .names import attribute_names, operations
+from .schema import attribute_of
+
+MAGIC = b"NESTSUM1"
+# magic, length of the JSON part, its checksum, length of the trace filter, length of the value filter
+_HEAD = struct.Struct("<8sIIII")
+# Decoding an event costs microseconds; above this many their attributes are not in the summary.
+_EVENTS = 20_000
+# Names of operations are meant to be few; a service that puts ids into them gets no list.
+_OPERATIONS = 20_000
+_LISTED = (AttributeScope.EVENT, AttributeScope.LINK)
+
+
+@dataclass
+class Summary:
+    """The part of a summary that is kept in memory; the filters stay in the file.
+
+    Attributes:
+        ranges: least and greatest value of numeric columns.
+        names: attribute names by scope.
+        rest: names of attributes without a column of their own.
+        services: operations (name, kind) by service; a service with too many has None.
+        listed: False when there are too many events and links to know their attributes.
+    """
+
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    rest: list[str] = field(default_factory=list)
+    services: dict[str, list[tuple[str, int]] | None] = field(default_factory=dict)
+    listed: bool = True
+
+    def operations(self, service: str) -> set[Operation] | None:
+        """Operations of a service, None when they have to be read from the columns."""
+        pairs = self.services.get(service, [])
+        return None if pairs is None else {Operation(name, kind) for name, kind in pairs}
+
+
+def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
+    """The summary of a table, its trace filter and its value filter."""
+    block = MemoryBlock(table)
+    listed = sum(len(columns_of(table, name).flatten()) for name in ("events", "links")) <= _EVENTS
+    names = attribute_names(block, listed=listed)
+    rest = set[str]()
+    hashes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+    ranges: dict[str, tuple[float, float]] = {}
+    for column in table.schema.names:
+        described = attribute_of(column)
+        if described is not None:
+            values = columns_of(table, column)
+            hashes.append(_hash(AttributeScope.SPAN, described[1], _distinct(values)))
+            if described[0] in ("int", "float"):
+                ranges |= _range(column, values)
+    for column in ("duration_ns", "kind", "status"):
+        ranges |= _range(column, columns_of(table, column))
+    for encoded in set(columns_of(table, "rest").flatten().to_pylist()):
+        rest.add(otlp.key_value(encoded)[0])
+    for column, name in (("name", "name"), ("status_message", "statusMessage")):
+        hashes.append(_hash(AttributeScope.INTRINSIC, name, _distinct(columns_of(table, column))))
+    for encoded in columns_of(table, "resource").unique().to_pylist():
+        hashes += _hash_all(AttributeScope.RESOURCE, otlp.resource(encoded).attributes)
+    for encoded in columns_of(table, "scope").unique().to_pylist():
+        scope = otlp.scope(encoded)
+        hashes += _hash_all(AttributeScope.INSTRUMENTATION, scope.attributes)
+        own: dict[str, Value] = {"instrumentation:name": scope.name, "instrumentation:version": scope.version}
+        hashes += _hash_all(AttributeScope.INTRINSIC, own)
+    if listed:
+        hashes += _hash_listed(table)
+    by_service = operations(block)
+    summary = Summary(
+        ranges=ranges,
+        names={scope.value: sorted(found) for scope, found in names.items() if found},
+        rest=sorted(rest),
+        services={name: None if len(found) > _OPERATIONS else found for name, found in by_service.items()},
+        listed=listed,
+    )
+    ids = columns_of(table, "trace_id").unique().to_pylist()
+    traces = bloom.build(bloom.hash_values(0, ids))
+    return summary, traces, bloom.build(np.concatenate(hashes))
+
+
+def write(path: Path, summary: Summary, traces: bytes, values: bytes) -> None:
+    """Write a summary file, atomically."""
+    text = json.dumps(asdict(summary), separators=(",", ":")).encode()
+    head = _HEAD.pack(MAGIC, len(text), zlib.crc32(text), len(traces), len(values))
+    write_atomically(path, head + text + traces + values)
+
+
+class SummaryFile:
+    """An open summary: the JSON part in memory, a 64-byte read for each question to a filter.
+
+    Raises:
+        Corrupt: the file is not a summary, or not the one that was written.
+        FileNotFoundError: there is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        head = os.pread(self._handle, _HEAD.size, 0)
+        if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
+            raise Corrupt(path, 0, "not a segment summary")
+        _, length, checksum, self._traces, self._values = _HEAD.unpack(head)
+        text = os.pread(self._handle, length, _HEAD.size)
+        size = os.fstat(self._handle).st_size
+        if zlib.crc32(text) != checksum or size != _HEAD.size + length + self._traces + self._values:
+            raise Corrupt(path, _HEAD.size, "bad checksum or length")
+        self._start = _HEAD.size + length
+        self.summary = Summary(**json.loads(text))
+        self._columns = {
+            scope: frozenset(self.summary.names.get(scope.value, ())) for scope in AttributeScope
+        }
+
+    def __del__(self) -> None:
+        handle, self._handle = getattr(self, "_handle", -1), -1
+        if handle >= 0:
+            os.close(handle)
+
+    def has_trace(self, trace_id: bytes) -> bool:
+        """Whether a trace may be in the segment."""
+        return self._ask(self._start, self._traces, int(bloom.hash_values(0, [trace_id])[0]))
+
+    def may_match(self, request: FetchRequest) -> bool:
+        """Whether a span of the segment may satisfy the conditions."""
+        every = all if request.all_conditions else any
+        return not request.conditions or every(self._condition(one) for one in request.conditions)
+
+    def _condition(self, condition: Condition) -> bool:
+        if condition.operator is Operator.ABSENT:
+            return True
+        return any(self._attribute(one, condition) for one in (condition.attribute, *condition.aliases))
+
+    def _attribute(self, attribute: Attribute, condition: Condition) -> bool:
+        scope, name = attribute.scope, attribute.name
+        if scope is AttributeScope.ANY:
+            return any(
+                self._attribute(Attribute(one, name), condition)
+                for one in (AttributeScope.SPAN, AttributeScope.RESOURCE)
+            )
+        if scope is AttributeScope.INTRINSIC:
+            return self._intrinsic(name, condition)
+        if scope in _LISTED and not self.summary.listed:
+            return True
+        if name not in self._columns[scope]:
+            return False
+        if (
+            scope is AttributeScope.SPAN
+            and name not in self.summary.rest
+            and self._out_of_range([f"int:{name}", f"float:{name}"], condition)
+        ):
+            return False
+        if condition.operator is not Operator.EQ or (
+            scope is AttributeScope.SPAN and name in self.summary.rest
+        ):
+            return True
+        return any(self._value(scope, name, operand) for operand in condition.operands)
+
+    def _intrinsic(self, name: str, condition: Condition) -> bool:
+        column = {"duration": "duration_ns", "kind": "kind", "status": "status"}.get(name)
+        if column is not None:
+            return not self._out_of_range([column], condition)
+        if condition.operator is not Operator.EQ:
+            return True
+        if name == "trace:id":
+            return any(
+                self.has_trace(one)
+                for one in (parse_id(operand, 16) for operand in condition.operands)
+                if one is not None
+            )
+        if name in ("name", "statusMessage", "instrumentation:name", "instrumentation:version") or (
+            name == "event:name" and self.summary.listed
+        ):
+            return any(self._value(AttributeScope.INTRINSIC, name, operand) for operand in condition.operands)
+        return True
+
+    def _out_of_range(self, columns: Sequence[str], condition: Condition) -> bool:
+        """Whether no number in the columns can satisfy a comparison of numbers."""
+        operands = [one for one in condition.operands if not isinstance(one, str | bool)]
+        if len(operands) < len(condition.operands) or not operands:
+            return False
+        ranges = [self.summary.ranges[column] for column in columns if column in self.summary.ranges]
+        return not any(
+            _reaches(low, high, condition.operator, one) for low, high in ranges for one in operands
+        )
+
+    def _value(self, scope: AttributeScope, name: str, operand: Operand) -> bool:
+        value_hash = int(bloom.hash_values(_seed(scope, name), [_canonical(operand)])[0])
+        return self._ask(self._start + self._traces, self._values, value_hash)
+
+    def _ask(self, start: int, size: int, value_hash: int) -> bool:
+        block = os.pread(self._handle, bloom.BLOCK_BYTES, start + bloom.offset_of(value_hash, size))
+        return len(block) < bloom.BLOCK_BYTES or bloom.block_has(block, value_hash)
+
+
+def _reaches(low: float, high: float, operator: Operator, operand: float) -> bool:
+    match operator:
+        case Operator.EQ:
+            return low <= operand <= high
+        case Operator.LT:
+            return low < operand
+        case Operator.LE:
+            return low <= operand
+        case Operator.GT:
+            return high > operand
+        case Operator.GE:
+            return high >= operand
+        case _:
+            return True
+
+
+def _seed(scope: AttributeScope, name: str) -> int:
+    return zlib.crc32(f"{scope.value} {name}".encode())
+
+
+def _canonical(value: Value) -> bytes:
+    """Bytes that are equal for values that compare as equal."""
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"n{value!r}".encode()
+
+
+def _distinct(values: pa.Array) -> list[Value]:
+    present: list[Value] = values.unique().drop_null().to_pylist()
+    return present
+
+
+def _hash(scope: AttributeScope, name: str, values: Iterable[Value]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    return bloom.hash_values(_seed(scope, name), map(_canonical, values))
+
+
+def _hash_all(
+    scope: AttributeScope, attributes: dict[str, Value]
+) -> list[np.ndarray[Any, np.dtype[np.uint64]]]:
+    """An array counts by its elements, since it satisfies what one of them does."""
+    return [
+        _hash(scope, name, value if isinstance(value, tuple) else (value,))
+        for name, value in attributes.items()
+        if not isinstance(value, dict | bytes)
+    ]
+
+
+def _hash_listed(table: pa.Table) -> list[np.ndarray[Any, np.dtype[np.uint64]]]:
+    hashes = []
+    seen: set[str] = set()
+    for encoded in columns_of(table, "events").flatten().to_pylist():
+        event = otlp.event(encoded)
+        hashes += _hash_all(AttributeScope.EVENT, event.attributes)
+        seen.add(event.name)
+    for encoded in columns_of(table, "links").flatten().to_pylist():
+        hashes += _hash_all(AttributeScope.LINK, otlp.link(encoded).attributes)
+    return [*hashes, _hash(AttributeScope.INTRINSIC, "event:name", seen)]
+
+
+def _range(column: str, values: pa.Array) -> dict[str, tuple[float, float]]:
+    bounds = pc.min_max(values)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    return {} if low is None else {column: (low, high)}
