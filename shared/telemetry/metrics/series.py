@@ -19,7 +19,7 @@ from .exemplars import Reservoir
 from .points import Attributes, Exemplar, HistogramPoint, NumberPoint, Point, Temporality
 
 if TYPE_CHECKING:
-    from .stream import Stream
+    from .stream import SeriesKey, Stream
 
 
 class Series:
@@ -29,10 +29,11 @@ class Series:
     still holds a retired one is sent on to its successor and nothing recorded in between is lost.
     """
 
-    __slots__ = ("attributes", "lock", "reservoir", "retired", "start", "stream")
+    __slots__ = ("attributes", "key", "lock", "reservoir", "retired", "start", "stream")
 
     def __init__(self, stream: Stream, attributes: Attributes, start: int, slots: int) -> None:
         self.stream = stream
+        self.key: SeriesKey = ()
         self.attributes = attributes
         self.start = start
         self.lock = RLock()
@@ -59,7 +60,7 @@ class Series:
 
     def successor(self) -> Series:
         """The live series with these attributes."""
-        return self.stream.series(self.attributes)
+        return self.stream.keyed(self.key, self.attributes)
 
 
 class NumberSeries(Series):

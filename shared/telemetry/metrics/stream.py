@@ -145,7 +145,10 @@ class Stream:
 
     def series(self, attributes: Attributes) -> Series:
         """The series of selected attributes; the overflow series when the limit is reached."""
-        key = series_key(attributes)
+        return self.keyed(series_key(attributes), attributes)
+
+    def keyed(self, key: SeriesKey, attributes: Attributes) -> Series:
+        """The same, where the key of the attributes is known."""
         with self._lock:
             series = self._series.get(key)
             if series is not None:
@@ -153,8 +156,10 @@ class Stream:
             if len(self._series) >= self.limit:
                 if self._overflow is None:
                     self._overflow = self._new(OVERFLOW)
+                    self._overflow.key = key
                 return self._overflow
             series = self._series[key] = self._new(attributes)
+            series.key = key
             return series
 
     def is_overflow(self, series: Series) -> bool:

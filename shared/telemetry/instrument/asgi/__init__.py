@@ -1,5 +1,6 @@
-"""Server spans for ASGI applications."""
+"""Server spans and metrics for ASGI applications."""
 
+from .metrics import MetricsMiddleware
 from .tracing import TracingMiddleware
 
-__all__ = ["TracingMiddleware"]
+__all__ = ["MetricsMiddleware", "TracingMiddleware"]

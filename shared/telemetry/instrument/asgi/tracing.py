@@ -120,11 +120,12 @@ class ServerRequest:
         route: template of the route that answered, None before the end and for requests no route matched.
         end_ns: time of the end in nanoseconds since the epoch, 0 before it; the same instant ends the span.
         error_type: the value of `error.type`, None when all went well.
+        on_end: called with the request once its span has ended, for whoever measures it.
     """
 
     __slots__ = (
         "_done", "_method", "_middleware", "_root", "_scope", "_send",
-        "end_ns", "error_type", "route", "span", "status",
+        "end_ns", "error_type", "on_end", "route", "span", "status",
     )  # fmt: skip
 
     def __init__(
@@ -141,6 +142,7 @@ class ServerRequest:
         self.route: str | None = None
         self.end_ns = 0
         self.error_type: str | None = None
+        self.on_end: Callable[[ServerRequest], None] | None = None
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take note of a response event on its way out; the last one ends the span."""
@@ -204,6 +206,8 @@ class ServerRequest:
                 span.set_attribute("error.type", self.error_type)
                 span.set_status(_ERROR)
         span.end(self.end_ns)
+        if self.on_end is not None:
+            self.on_end(self)
 
     def _started(self, message: Message) -> None:
         self.status = message["status"]

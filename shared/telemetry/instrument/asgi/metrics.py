@@ -1,0 +1,269 @@
+"""Duration, number and, if wanted, body sizes of the requests a server answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from time import time_ns
+from typing import Any
+
+from opentelemetry import metrics
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+
+from ... import config
+from ...lifecycle import report
+from ...metrics.bound import Record, bound
+from ...trace.context import SPAN_KEY
+from .. import semconv
+from .route import Exclusion, route_of
+from .tracing import STATE, ServerRequest, _flushing
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MEASURED = "shared.telemetry.measured"
+"""Key of the scope of a request that is being measured, so that it is measured once."""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_MAX_SERIES = 2000
+# Method, scheme, protocol version, status, route, error type: what a request is counted by; never its path.
+_Key = tuple[str, str, str, int, str | None, str | None]
+
+
+class MetricsMiddleware:
+    """ASGI middleware that measures every HTTP request (semantic conventions, "HTTP metrics").
+
+    `http.server.request.duration` and `http.server.active_requests` always; the sizes of request and response
+    bodies if asked for. It may stand inside or outside of `TracingMiddleware`, or without it; with it, both
+    use one end time, status and route, and the duration's exemplars lead to the request's trace. With
+    telemetry switched off requests pass straight through.
+
+    Args:
+        app: the application.
+        service_name: accepted for the symmetry of the two middlewares; the service is named once, in
+            `setup_metrics`.
+        meter_provider: takes the place of the global provider.
+        excluded_urls: as for `TracingMiddleware`.
+        body_sizes: also record `http.server.request.body.size` and `http.server.response.body.size`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        service_name: str | None = None,  # noqa: ARG002 - part of the contract, says nothing about a request
+        *,
+        meter_provider: MeterProvider | None = None,
+        excluded_urls: str | Iterable[str] | None = None,
+        body_sizes: bool = False,
+    ) -> None:
+        self.app = app
+        self._on = config.disabled() is None
+        self._excluded = Exclusion(excluded_urls)
+        self._known = semconv.known_methods()
+        meter = metrics.get_meter("shared.telemetry.instrument.asgi", "", meter_provider, semconv.SCHEMA_URL)
+        self._duration = meter.create_histogram(
+            "http.server.request.duration",
+            "s",
+            "Duration of HTTP server requests.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        self._active = meter.create_up_down_counter(
+            "http.server.active_requests", "{request}", "Number of active HTTP server requests."
+        )
+        self._sizes = (
+            (
+                meter.create_histogram(
+                    "http.server.request.body.size", "By", "Size of HTTP server request bodies."
+                ),
+                meter.create_histogram(
+                    "http.server.response.body.size", "By", "Size of HTTP server response bodies."
+                ),
+            )
+            if body_sizes
+            else ()
+        )
+        self._in_flight: dict[tuple[str, str], Record] = {}
+        self._series: dict[_Key, tuple[Record, ...]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application, measured when the scope is an HTTP request."""
+        if not self._on or scope["type"] != "http" or MEASURED in scope or self._excluded(scope):
+            if scope["type"] == "lifespan":
+                send = _flushing(send)
+            await self.app(scope, receive, send)
+            return
+        scope[MEASURED] = True
+        request = _Request(self, scope, send)
+        if self._sizes:
+            receive = request.counting(receive)
+            send = request.counting_send
+        traced: ServerRequest | None = scope.get(STATE)
+        if traced is not None:
+            # The tracing middleware around this one sees every end there is.
+            traced.on_end = request.traced_end
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send if self._sizes else request.send)
+        except BaseException as error:
+            request.error = error
+            raise
+        finally:
+            if not request.ended:
+                request.end(scope.get(STATE))
+
+    def in_flight(self, method: str, scheme: str) -> Record:
+        """Counts a request in and out again."""
+        record = self._in_flight.get((method, scheme))
+        if record is None:
+            record = self._in_flight[method, scheme] = bound(
+                self._active, {"http.request.method": method, "url.scheme": scheme}
+            )
+        return record
+
+    def series(self, key: _Key) -> tuple[Record, ...]:
+        """The series of one combination: duration, then sizes where they are wanted."""
+        found = self._series.get(key)
+        if found is None:
+            if len(self._series) >= _MAX_SERIES:
+                self._series.clear()
+            method, scheme, version, status, route, error = key
+            attributes: dict[str, semconv.Attribute] = {"http.request.method": method, "url.scheme": scheme}
+            if version:
+                attributes["network.protocol.version"] = version
+            if route is not None:
+                attributes["http.route"] = route
+            if status:
+                attributes["http.response.status_code"] = status
+            if error is not None:
+                attributes["error.type"] = error
+            found = self._series[key] = tuple(
+                bound(instrument, attributes) for instrument in (self._duration, *self._sizes)
+            )
+        return found
+
+
+class _Request:
+    """The measurement of one request, local to it."""
+
+    __slots__ = (
+        "_active",
+        "_began",
+        "_complete",
+        "_method",
+        "_middleware",
+        "_received",
+        "_root",
+        "_scheme",
+        "_scope",
+        "_send",
+        "_sent",
+        "_status",
+        "ended",
+        "error",
+    )
+
+    def __init__(self, middleware: MetricsMiddleware, scope: Scope, send: Send) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._send = send
+        method: str = scope.get("method", "GET")
+        self._method = method if method in middleware._known else semconv.OTHER_METHOD
+        self._scheme: str = scope.get("scheme", "http")
+        self._root: str = scope.get("root_path", "")
+        self._status = 0
+        self._received = 0
+        self._sent = 0
+        self._complete = False
+        self.ended = False
+        self.error: BaseException | None = None
+        self._active = middleware.in_flight(self._method, self._scheme)
+        self._active(1, None, None)
+        self._began = time_ns()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Take note of a response event on its way out; the last one ends the measurement."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            # A tracing middleware further in has the same facts, and its end is to be the same instant.
+            traced: ServerRequest | None = self._scope.get(STATE)
+            if traced is not None:
+                traced.on_end = self.traced_end
+        elif (
+            kind in ("http.response.body", "http.response.pathsend")
+            and not message.get("more_body", False)
+            and self._scope.get(STATE) is None
+        ):
+            return self._send_last(message)
+        return self._send(message)
+
+    async def _send_last(self, message: Message) -> None:
+        await self._send(message)
+        self._complete = True
+        if not self.ended:
+            self.end(None)
+
+    def counting(self, receive: Receive) -> Receive:
+        """`receive` that adds up the request's body."""
+
+        async def counting_receive() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                self._received += len(message.get("body", b""))
+            return message
+
+        return counting_receive
+
+    def counting_send(self, message: Message) -> Awaitable[None]:
+        """`send` that adds up the response's body."""
+        if message["type"] == "http.response.body":
+            self._sent += len(message.get("body", b""))
+        return self.send(message)
+
+    def traced_end(self, traced: ServerRequest) -> None:
+        """Told by the tracing middleware that it ended the request's span."""
+        if not self.ended:
+            self.end(traced)
+
+    def end(self, traced: ServerRequest | None) -> None:
+        """Record, once, and count the request out: also when it failed, was cancelled or lost its client."""
+        self.ended = True
+        try:
+            self._active(-1, None, None)
+            self._record(traced)
+        except Exception as failure:  # noqa: BLE001 - a measurement must not fail the request
+            report(failure, "measuring a request")
+
+    def _record(self, traced: ServerRequest | None) -> None:
+        scope = self._scope
+        began, context = self._began, None
+        if traced is not None and traced.end_ns:
+            status, route, error, end = traced.status, traced.route, traced.error_type, traced.end_ns
+            began = getattr(traced.span, "start_time", None) or began
+            context = Context({SPAN_KEY: traced.span})
+        else:
+            end = time_ns()
+            status, error = self._outcome()
+            route = route_of(scope, self._root)
+        series = self._middleware.series(
+            (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
+        )
+        # The wall clock may be set back while a request runs.
+        series[0](max(0, end - began) / 1e9, None, context)
+        if len(series) > 1:
+            series[1](self._received, None, context)
+            series[2](self._sent, None, context)
+
+    def _outcome(self) -> tuple[int, str | None]:
+        status = self._status
+        if self.error is not None:
+            failed = isinstance(self.error, Exception) and not status
+            return 500 if failed else status, semconv.error_type(self.error)
+        if status >= 500:
+            return status, str(status)
+        # The application returned without a whole response: the client went away.
+        return status, None if self._complete else "client_disconnected"

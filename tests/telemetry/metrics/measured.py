@@ -1,0 +1,69 @@
+"""A meter provider whose metrics a test can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from shared.telemetry.metrics import MeterProvider, Preferences
+from shared.telemetry.metrics.points import Metric, Point
+from shared.telemetry.metrics.provider import Collect
+
+
+class ManualReader:
+    """Collects when a test asks."""
+
+    def __init__(self, preferences: Preferences | None = None) -> None:
+        self.preferences = preferences or Preferences()
+        self.collect: Collect = lambda _: []
+        self.closed = False
+
+    def attach(self, collect: Collect) -> None:
+        self.collect = collect
+
+    def flush(self, deadline: float) -> bool:
+        del deadline
+        return True
+
+    def close(self, deadline: float) -> None:
+        del deadline
+        self.closed = True
+
+    def restart(self) -> None:
+        pass
+
+
+class Measured:
+    """A provider and what one collection of it yields."""
+
+    def __init__(self, preferences: Preferences | None = None, **options: Any) -> None:
+        self.reader = ManualReader(preferences)
+        self.provider = MeterProvider([self.reader], shutdown_on_exit=False, **options)
+        self.meter = self.provider.get_meter("test")
+
+    def collect(self) -> dict[str, Metric]:
+        """The metrics by name."""
+        return {metric.name: metric for of_scope in self.reader.collect(10) for metric in of_scope.metrics}
+
+    def points(self, name: str) -> Sequence[Point]:
+        """The points of one metric, which collects; none when it has nothing to say."""
+        metric = self.collect().get(name)
+        return metric.points if metric is not None else ()
+
+    def values(self, name: str) -> dict[tuple[Any, ...], Any]:
+        """Value, or count of a distribution, by attribute values in the order of their keys."""
+        return {
+            tuple(point.attributes[key] for key in sorted(point.attributes)): getattr(point, "value", None)
+            if hasattr(point, "value")
+            else point.count
+            for point in self.points(name)
+        }
+
+
+def in_trace(trace_id: int = 0xABC, span_id: int = 0xDEF, *, sampled: bool = True) -> Context:
+    """A context with a remote span in it."""
+    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+    return set_span_in_context(NonRecordingSpan(SpanContext(trace_id, span_id, True, flags)))
