@@ -25,6 +25,7 @@ _flushes: list[Callable[[float], None]] = []
 _after_fork: list[Callable[[], None]] = []
 _told: set[str] = set()
 _installed = False
+_leaving_until = float("-inf")
 _lifespan_task: weakref.ref[Any] | None = None
 
 
@@ -99,7 +100,7 @@ async def flush_at_lifespan_shutdown() -> None:
     uvicorn raises SIGTERM again once it is done, so `atexit` does not run: this is the last moment. Both
     middlewares await it in the task of the lifespan; the second finds it done.
     """
-    global _lifespan_task
+    global _leaving_until, _lifespan_task
     try:
         task: Any = asyncio.current_task()
     except RuntimeError:
@@ -110,6 +111,7 @@ async def flush_at_lifespan_shutdown() -> None:
     if _lifespan_task is not None and _lifespan_task() is task:
         return
     _lifespan_task = weakref.ref(task)
+    _leaving_until = time.monotonic() + EXIT_SECONDS
     await asyncio.get_running_loop().run_in_executor(None, flush)
 
 
@@ -126,7 +128,7 @@ def _install() -> None:
     if _installed:
         return
     _installed = True
-    atexit.register(flush)
+    atexit.register(_last_flush)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_child)
     try:
@@ -145,9 +147,15 @@ def _in_child() -> None:
             report(error, "the restart after a fork")
 
 
+def _last_flush() -> None:
+    """Flush at the end of the process, within what the end of its lifespan has left of the deadline."""
+    left = _leaving_until - time.monotonic()
+    flush(max(0.0, left) if left > -1.0 else EXIT_SECONDS)
+
+
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
     """Flush, then end as the default action would have ended the process."""
     del frame
-    flush()
+    _last_flush()
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)

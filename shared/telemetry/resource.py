@@ -5,13 +5,14 @@ Specifications: resource/sdk and the semantic conventions for service, deploymen
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import socket
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from . import config
+from . import config, lifecycle
 from .version import VERSION
 
 if TYPE_CHECKING:
@@ -42,29 +43,70 @@ def service_name(given: str | None) -> str:
     return config.pairs("OTEL_RESOURCE_ATTRIBUTES").get("service.name", "unknown_service:python")
 
 
-def describe(name: str | None, version: str | None, environment: str | None) -> Resource:
-    """The resource of this process, with an instance id of its own: call it again after a fork.
+class Identity:
+    """The resource of one service in this process, with the bytes that every request starts with.
 
-    Args:
-        name: the service's name in code, see `service_name`.
-        version: its version; empty or None leaves it to `OTEL_RESOURCE_ATTRIBUTES`.
-        environment: `production`, `development`, ...; None leaves it to `OTEL_RESOURCE_ATTRIBUTES`, then
-            to `ENVIRONMENT`, then `development`.
+    Attributes:
+        resource: as the SDK has it; another one after a fork, with its own instance id.
     """
+
+    def __init__(self, name: str | None, version: str | None = None, environment: str | None = None) -> None:
+        """Describe this process.
+
+        Args:
+            name: the service's name in code, see `service_name`.
+            version: its version; empty or None leaves it to `OTEL_RESOURCE_ATTRIBUTES`.
+            environment: `production`, `development`, ...; None leaves it to `OTEL_RESOURCE_ATTRIBUTES`, then
+                to `ENVIRONMENT`, then `development`.
+        """
+        self._arguments = (name or None, version or None, environment or None)
+        self.resource = describe(name, version, environment)
+        self._encoded: bytes | None = None
+        lifecycle.on_fork(self.refresh)
+
+    @property
+    def name(self) -> str:
+        """The name the service is seen under, with its version and environment, for logs."""
+        found = self.resource.attributes
+        keys = ("service.name", "service.version", "deployment.environment.name")
+        name, version, environment = (str(found.get(key, "")) for key in keys)
+        return f"{name} {version} ({environment})" if version else f"{name} ({environment})"
+
+    def but(self, name: str | None, version: str | None, environment: str | None) -> Identity:
+        """This identity with what is given in place of its own; itself when nothing differs."""
+        old = self._arguments
+        new = (name or old[0], version or old[1], environment or old[2])
+        return self if new == old else Identity(*new)
+
+    def refresh(self) -> None:
+        """Describe the process again: a forked child is another instance."""
+        self.resource = describe(*self._arguments)
+        self._encoded = None
+
+    def encoded(self) -> bytes:
+        """The encoded `Resource`."""
+        if self._encoded is None:
+            from .otlp.spans import encode_resource  # loads the encoder, which needs the SDK
+
+            self._encoded = encode_resource(self.resource)
+        return self._encoded
+
+
+def describe(name: str | None, version: str | None, environment: str | None) -> Resource:
+    """The resource of this process as it is now; the arguments are those of `Identity`."""
     from opentelemetry.sdk.resources import Resource  # nothing of the SDK is loaded when telemetry is off
 
-    given = config.pairs("OTEL_RESOURCE_ATTRIBUTES")
     attributes: dict[str, str | int] = {
         "telemetry.sdk.name": "temponest",
         "telemetry.sdk.language": "python",
         "telemetry.sdk.version": VERSION,
-        "service.instance.id": str(uuid.uuid4()),
+        "service.instance.id": _instance_id(),
         "deployment.environment.name": config.text("ENVIRONMENT") or DEFAULT_ENVIRONMENT,
         "host.name": socket.gethostname(),
         "process.pid": os.getpid(),
         "process.runtime.name": platform.python_implementation().lower(),
         "process.runtime.version": platform.python_version(),
-        **given,
+        **config.pairs("OTEL_RESOURCE_ATTRIBUTES"),
         "service.name": service_name(name),
     }
     if version:
@@ -72,3 +114,14 @@ def describe(name: str | None, version: str | None, environment: str | None) -> 
     if environment:
         attributes["deployment.environment.name"] = environment
     return Resource(attributes)
+
+
+@functools.lru_cache(maxsize=1)
+def _instance_of(pid: int) -> str:
+    del pid
+    return str(uuid.uuid4())
+
+
+def _instance_id() -> str:
+    """A random id for this process: traces and metrics share it, a forked child has another."""
+    return _instance_of(os.getpid())
