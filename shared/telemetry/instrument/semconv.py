@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import os
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+from opentelemetry import trace
+from opentelemetry.trace import Tracer, TracerProvider
+from opentelemetry.util.types import AnyValue
+
+from ..config import words
+from ..version import VERSION
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 """Version of the semantic conventions that every instrumentation here follows."""
 
-Attribute: TypeAlias = "str | int | bool | float | list[str]"
-"""A value that this package puts on a span."""
+Attributes: TypeAlias = dict[str, AnyValue]
+"""What is put on a span at once."""
 
-OTHER_METHOD = "_OTHER"
+OTHER_METHOD: Final = "_OTHER"
+"""`http.request.method` of a method that is not known, so that a stranger cannot make up values."""
 
 _KNOWN_METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
 
 
+def tracer(library: str, provider: TracerProvider | None) -> Tracer:
+    """The tracer of one instrumentation.
+
+    Args:
+        library: what is instrumented; the end of the scope's name.
+        provider: takes the place of the global provider.
+    """
+    return trace.get_tracer(f"shared.telemetry.instrument.{library}", VERSION, provider, SCHEMA_URL)
+
+
 def known_methods() -> frozenset[str]:
     """HTTP methods recorded by name; `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` overrides the list."""
-    configured = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "").strip() or _KNOWN_METHODS
-    return frozenset(name.strip() for name in configured.split(",") if name.strip())
+    return frozenset(words("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", _KNOWN_METHODS))
 
 
-def old_http_attributes_too() -> bool:
+def old_http_too() -> bool:
     """Whether `OTEL_SEMCONV_STABILITY_OPT_IN` asks for old HTTP attributes besides the stable ones."""
-    return "http/dup" in _opted_in()
+    return "http/dup" in words("OTEL_SEMCONV_STABILITY_OPT_IN", "")
 
 
-def old_database_attributes_too() -> bool:
+def old_database_too() -> bool:
     """Whether `OTEL_SEMCONV_STABILITY_OPT_IN` asks for old database attributes besides the stable ones."""
-    return "database/dup" in _opted_in()
-
-
-def _opted_in() -> set[str]:
-    return {name.strip().lower() for name in os.environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")}
+    return "database/dup" in words("OTEL_SEMCONV_STABILITY_OPT_IN", "")
 
 
 def error_type(error: BaseException) -> str:

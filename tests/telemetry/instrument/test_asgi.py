@@ -10,11 +10,10 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from shared.telemetry.instrument.asgi import TracingMiddleware
-from tests.telemetry.instrument.recorded import Recorded
+from tests.telemetry.instrument.recorded import Recorded, attributes_of
 
 
 @pytest.fixture
@@ -44,10 +43,6 @@ def app(recorded: Recorded) -> FastAPI:
 def client_of(app: Any, **options: Any) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, **options)
     return httpx.AsyncClient(transport=transport, base_url="http://shop.example:8080")
-
-
-def attributes_of(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
 
 
 async def test_a_request_is_one_server_span_named_after_its_route(app: FastAPI, recorded: Recorded) -> None:

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from shared.telemetry.instrument import asyncpg as instrumentation
-from tests.telemetry.instrument.recorded import Recorded
+from tests.telemetry.instrument.recorded import Recorded, attributes_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def test_a_query_is_a_client_span_with_stable_attributes(
     span = recorded.only()
     assert span.name == "SELECT users"
     assert span.kind is SpanKind.CLIENT
-    assert dict(span.attributes or {}) == {
+    assert attributes_of(span) == {
         "db.system.name": "postgresql",
         "db.namespace": "postgres",
         "db.query.summary": "SELECT users",
@@ -48,7 +48,7 @@ async def test_literals_are_left_out_of_text_without_parameters(
     connection: asyncpg.Connection, recorded: Recorded
 ) -> None:
     await connection.fetch("SELECT * FROM users WHERE name = 'ada' AND id = 1")
-    text = (recorded.only().attributes or {})["db.query.text"]
+    text = attributes_of(recorded.only())["db.query.text"]
     assert text == "SELECT * FROM users WHERE name = ? AND id = ?"
 
 
@@ -86,7 +86,7 @@ async def test_copy_is_traced_in_both_directions(connection: asyncpg.Connection,
     await connection.copy_from_query("SELECT * FROM users WHERE name = $1", "ada", output=out)
     await connection.copy_records_to_table("users", records=[(7, "x")])
     assert recorded.names == ["COPY users", "COPY SELECT users", "COPY users"]
-    assert (recorded.spans[1].attributes or {})["db.query.text"] == "SELECT * FROM users WHERE name = $1"
+    assert attributes_of(recorded.spans[1])["db.query.text"] == "SELECT * FROM users WHERE name = $1"
 
 
 async def test_a_query_through_a_pool_makes_one_span(postgres_url: str, recorded: Recorded) -> None:
@@ -104,6 +104,6 @@ async def test_a_failed_query_carries_its_sqlstate(
     with pytest.raises(asyncpg.UndefinedTableError):
         await connection.fetch("SELECT * FROM nowhere")
     span = recorded.only()
-    assert (span.attributes or {})["db.response.status_code"] == "42P01"
-    assert (span.attributes or {})["error.type"] == "42P01"
+    assert attributes_of(span)["db.response.status_code"] == "42P01"
+    assert attributes_of(span)["error.type"] == "42P01"
     assert span.status.status_code is StatusCode.ERROR

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from ..redact import redact_query
-from ..semconv import OTHER_METHOD, Attribute
+from ..semconv import OTHER_METHOD, Attributes
 
 Scope = MutableMapping[str, Any]
 
@@ -28,9 +28,9 @@ class RequestAttributes:
     def __init__(self, known: frozenset[str], *, old_too: bool) -> None:
         self._known = known
         self._old_too = old_too
-        self._templates: dict[tuple[Any, ...], dict[str, Attribute]] = {}
+        self._templates: dict[tuple[Any, ...], Attributes] = {}
 
-    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Attribute]:
+    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Attributes:
         """Attributes for sampling and for the span; the dictionary is the caller's."""
         key = (
             scope.get("method", "GET"),
@@ -48,8 +48,9 @@ class RequestAttributes:
         attributes = template.copy()
         attributes["url.path"] = path = scope["path"]
         query = scope.get("query_string")
+        shown = ""
         if query:
-            attributes["url.query"] = query = redact_query(query.decode("latin-1"))
+            attributes["url.query"] = shown = redact_query(query.decode("latin-1"))
         client = scope.get("client")
         forwarded = headers.get(b"x-forwarded-for")
         if forwarded is not None:
@@ -61,9 +62,9 @@ class RequestAttributes:
             if client[1]:
                 attributes["network.peer.port"] = client[1]
         if self._old_too:
-            attributes["http.target"] = f"{path}?{query}" if query else path
+            attributes["http.target"] = f"{path}{shown and '?'}{shown}"
             attributes["http.url"] = (
-                f"{attributes['http.scheme']}://{self._host(key[3])}{attributes['http.target']}"
+                f"{scope.get('scheme', 'http')}://{_text(key[3])}{path}{shown and '?'}{shown}"
             )
             if client is not None:
                 attributes["net.peer.ip"] = client[0]
@@ -83,9 +84,9 @@ class RequestAttributes:
         host: bytes | None,
         agent: bytes | None,
         server: tuple[str, int | None] | None,
-    ) -> dict[str, Attribute]:
+    ) -> Attributes:
         known = method if method in self._known else OTHER_METHOD
-        attributes: dict[str, Attribute] = {"http.request.method": known, "url.scheme": scheme}
+        attributes: Attributes = {"http.request.method": known, "url.scheme": scheme}
         if known is OTHER_METHOD:
             attributes["http.request.method_original"] = method
         address, port = split_host(host.decode("latin-1"), scheme) if host else (server or ("", None))
@@ -100,16 +101,16 @@ class RequestAttributes:
             attributes |= {"http.method": method, "http.scheme": scheme, "http.flavor": version}
             if address:
                 attributes["http.server_name"] = attributes["net.host.name"] = address
-                attributes["http.host"] = self._host(host) or address
+                attributes["http.host"] = _text(host) or address
                 if port:
                     attributes["net.host.port"] = port
             if agent:
                 attributes["http.user_agent"] = agent.decode("latin-1")
         return attributes
 
-    @staticmethod
-    def _host(host: bytes | None) -> str:
-        return host.decode("latin-1") if host else ""
+
+def _text(raw: bytes | None) -> str:
+    return raw.decode("latin-1") if raw else ""
 
 
 def split_host(host: str, scheme: str) -> tuple[str, int | None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 
+from ...config import words
 from ..redact import REDACTED, SENSITIVE_HEADERS
-from ..semconv import Attribute
+from ..semconv import Attributes
 
 _VARIABLES = {
     "request": "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
@@ -29,15 +29,15 @@ class HeaderCapture:
 
     def __init__(self, direction: str) -> None:
         self._prefix = f"http.{direction}.header."
-        self._wanted = _any_of(os.environ.get(_VARIABLES[direction], ""))
-        self._sanitized = _any_of(os.environ.get(_SANITIZE, ""))
+        self._wanted = _any_of(_VARIABLES[direction])
+        self._sanitized = _any_of(_SANITIZE)
 
     def __bool__(self) -> bool:
         return self._wanted is not None
 
-    def __call__(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Attribute]:
+    def __call__(self, headers: Iterable[tuple[bytes, bytes]]) -> Attributes:
         """Attributes for the wanted ones among `headers`: lists of strings, as the conventions ask."""
-        captured: dict[str, Attribute] = {}
+        captured: Attributes = {}
         if self._wanted is None:
             return captured
         for raw, value in headers:
@@ -51,6 +51,6 @@ class HeaderCapture:
         return captured
 
 
-def _any_of(names: str) -> re.Pattern[str] | None:
-    listed = [name.strip() for name in names.split(",") if name.strip()]
+def _any_of(variable: str) -> re.Pattern[str] | None:
+    listed = words(variable, "")
     return re.compile("|".join(f"(?:{name})" for name in listed), re.IGNORECASE) if listed else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
+
+from ...config import text
 
 Scope = MutableMapping[str, Any]
 
@@ -28,11 +29,7 @@ class Exclusion:
     def __init__(self, patterns: str | Iterable[str] | None = None) -> None:
         self._exact = HEALTH_PATHS if patterns is None else frozenset()
         if patterns is None:
-            patterns = (
-                os.environ.get("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS")
-                or os.environ.get("OTEL_PYTHON_EXCLUDED_URLS")
-                or ""
-            )
+            patterns = text("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS") or text("OTEL_PYTHON_EXCLUDED_URLS") or ""
         listed = patterns.split(",") if isinstance(patterns, str) else patterns
         kept = [pattern.strip() for pattern in listed if pattern.strip()]
         self._search = re.compile("|".join(f"(?:{pattern})" for pattern in kept)).search if kept else None

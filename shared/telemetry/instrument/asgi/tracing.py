@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import time_ns
 from typing import Any
 
-from opentelemetry import context as context_api
-from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, set_span_in_context
 
+from ...config import disabled
 from .. import propagation, semconv
 from .attributes import RequestAttributes
 from .headers import HeaderCapture
@@ -23,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STATE = "shared.telemetry"
-"""Key of the scope under which the `ServerRequest` of a traced request is found."""
+"""Key of the scope: the `ServerRequest` of a traced request, None for a request left out of tracing."""
 
 _ERROR = Status(StatusCode.ERROR)
 _MAX_NAMES = 2048
@@ -56,13 +55,11 @@ class TracingMiddleware:
         excluded_urls: str | Iterable[str] | None = None,
     ) -> None:
         self.app = app
-        self._on = not _switched_off()
-        self._tracer = trace.get_tracer(
-            "shared.telemetry.instrument.asgi", "", tracer_provider, semconv.SCHEMA_URL
-        )
+        self._on = disabled() is None
+        self._tracer = semconv.tracer("asgi", tracer_provider)
         self._excluded = Exclusion(excluded_urls)
-        self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_attributes_too())
-        self._old_too = semconv.old_http_attributes_too()
+        self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
+        self._old_too = semconv.old_http_too()
         self._request_headers = HeaderCapture("request")
         self._response_headers = HeaderCapture("response")
         self._names: dict[tuple[str, str], str] = {}
@@ -76,11 +73,12 @@ class TracingMiddleware:
             await self.app(scope, receive, send)
             return
         if self._excluded(scope):
-            token = context_api.attach(propagation.unsampled())
+            scope[STATE] = None
+            token = attach(propagation.unsampled())
             try:
                 await self.app(scope, receive, send)
             finally:
-                context_api.detach(token)
+                detach(token)
             return
         raw = scope.get("headers") or ()
         headers = dict(raw)
@@ -91,7 +89,7 @@ class TracingMiddleware:
             span.set_attributes(self._request_headers(raw))
         request = ServerRequest(self, span, scope, send, method)
         scope[STATE] = request
-        token = context_api.attach(set_span_in_context(span, parent))
+        token = attach(set_span_in_context(span, parent))
         try:
             await self.app(scope, receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
@@ -100,7 +98,7 @@ class TracingMiddleware:
         finally:
             if request.end_ns == 0:
                 request.finish()
-            context_api.detach(token)
+            detach(token)
 
     def _name(self, method: str, route: str) -> str:
         name = self._names.get((method, route))
@@ -220,13 +218,6 @@ class ServerRequest:
         self._done = True
         if self.end_ns == 0:
             self.finish()
-
-
-def _switched_off() -> bool:
-    return (
-        os.environ.get("TELEMETRY_ENABLED", "").strip().lower() in {"false", "0", "no", "off"}
-        or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    )
 
 
 def _flushing(send: Send) -> Send:

@@ -1,0 +1,135 @@
+"""Client spans for HTTP, whichever library sends the request (semantic conventions, HTTP client span)."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, TracerProvider
+
+from . import client, semconv
+from .redact import redact_url
+from .semconv import Attributes
+
+_MAX_TARGETS = 1024
+_PORTS = {"http": 80, "https": 443}
+_MAY_BE_RESENT = frozenset({301, 302, 303, 307, 308, 401, 407, 408, 425, 429, 500, 502, 503, 504})
+
+
+class Target(NamedTuple):
+    """What all requests of one method to one host have in common."""
+
+    span_name: str
+    attributes: Attributes
+    origin: str
+
+
+class Call:
+    """One request on the wire."""
+
+    __slots__ = ("_attributes", "_began", "_http", "span")
+
+    def __init__(self, http: HTTPClient, span: Span, attributes: Attributes, began: float) -> None:
+        self._http = http
+        self._attributes = attributes
+        self._began = began
+        self.span = span
+
+    def answered(self, status: int, version: str | None) -> bool:
+        """End the span with the answer's status; returns whether the request may well be sent again.
+
+        Args:
+            status: status code of the answer.
+            version: `network.protocol.version`, such as `1.1`.
+        """
+        span = self.span
+        error = str(status) if status >= 400 else None
+        if span.is_recording():
+            span.set_attribute("http.response.status_code", status)
+            if version is not None:
+                span.set_attribute("network.protocol.version", version)
+            if self._http.old_too:
+                span.set_attribute("http.status_code", status)
+            if error is not None:
+                client.fail_with(span, error)
+        self._end(status, error)
+        return status in _MAY_BE_RESENT
+
+    def failed(self, error: BaseException) -> None:
+        """End the span of a request that got no answer."""
+        self._end(0, client.fail(self.span, error))
+
+    def _end(self, status: int, error: str | None) -> None:
+        record = self._http.record
+        if record is not None:
+            record(perf_counter() - self._began, self._attributes, status, error)
+        # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
+        self.span.end()
+
+
+class HTTPClient:
+    """Starts the spans of one HTTP library.
+
+    Args:
+        library: its name.
+        provider: takes the place of the global provider.
+    """
+
+    def __init__(self, library: str, provider: TracerProvider | None) -> None:
+        self._start_span = semconv.tracer(library, provider).start_span
+        self._known = semconv.known_methods()
+        self.old_too = semconv.old_http_too()
+        self.record: client.RecordDuration | None = None
+        self.targets: dict[tuple[str, str, str, int | None], Target] = {}
+
+    def start(self, target: Target, path: str, resends: int, context: Context) -> Call:
+        """Start the span of a request.
+
+        Args:
+            target: from `target`.
+            path: path and query as sent.
+            resends: how often the request was sent before.
+            context: holds the parent.
+        """
+        attributes = target.attributes.copy()
+        url = target.origin + path
+        attributes["url.full"] = url = redact_url(url) if "?" in path else url
+        if resends:
+            attributes["http.request.resend_count"] = resends
+        if self.old_too:
+            attributes["http.url"] = url
+        began = perf_counter() if self.record is not None else 0.0
+        return Call(
+            self, self._start_span(target.span_name, context, SpanKind.CLIENT, attributes), attributes, began
+        )
+
+    def target(self, method: str, scheme: str, host: str, port: int | None) -> Target:
+        """What is the same for all requests of this method to this host; worked out once and kept, bounded.
+
+        Args:
+            method: as the application wrote it.
+            scheme: `http` or `https`.
+            host: a name or an address, without brackets.
+            port: None for the scheme's own.
+        """
+        known = method if method in self._known else semconv.OTHER_METHOD
+        number = port or _PORTS.get(scheme)
+        attributes: Attributes = {"http.request.method": known, "server.address": host}
+        if known is semconv.OTHER_METHOD:
+            attributes["http.request.method_original"] = method
+        if number:
+            attributes["server.port"] = number
+        if self.old_too:
+            attributes |= {"http.method": method, "net.peer.name": host}
+            if number:
+                attributes["net.peer.port"] = number
+        origin = f"{scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+        return Target("HTTP" if known is semconv.OTHER_METHOD else method, attributes, origin)
+
+    def keep(self, key: tuple[str, str, str, int | None], target: Target) -> Target:
+        """Keep a target for the next request; returns it."""
+        if len(self.targets) >= _MAX_TARGETS:
+            self.targets.clear()
+        self.targets[key] = target
+        return target

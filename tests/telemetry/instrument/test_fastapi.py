@@ -1,0 +1,96 @@
+"""FastAPI applications that do nothing about telemetry themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from opentelemetry import trace
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from shared.telemetry.instrument import fastapi as instrumentation
+from shared.telemetry.instrument.asgi import TracingMiddleware
+from tests.telemetry.instrument.recorded import Recorded
+
+
+def user(user_id: int) -> int:
+    return user_id
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = FastAPI()
+    app.get("/users/{user_id}")(user)
+    return app
+
+
+def test_an_application_without_a_middleware_is_traced(app: FastAPI, recorded: Recorded) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    TestClient(app).get("/users/1")
+    assert recorded.names == ["GET /users/{user_id}"]
+
+
+def test_an_application_with_the_middleware_is_traced_once(app: FastAPI, recorded: Recorded) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
+    TestClient(app).get("/users/1")
+    assert recorded.names == ["GET /users/{user_id}"]
+
+
+def test_a_mounted_application_is_traced_once(app: FastAPI, recorded: Recorded) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    outer = FastAPI()
+    outer.mount("/v1", app)
+    TestClient(outer).get("/v1/users/1")
+    assert recorded.names == ["GET /v1/users/{user_id}"]
+
+
+def test_a_plain_starlette_application_is_traced(recorded: Recorded) -> None:
+    async def page(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.path_params["page"])
+
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    app = Starlette(routes=[Mount("/site", routes=[Route("/{page}", page)])])
+    TestClient(app).get("/site/news")
+    TestClient(app).get("/site/news/of/today")
+    assert recorded.names == ["GET /site/{page}", "GET /site/{path}"]
+
+
+def test_a_plain_route_of_a_fastapi_application_is_named(app: FastAPI, recorded: Recorded) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    TestClient(app).get("/docs")
+    assert recorded.names == ["GET /docs"]
+
+
+def test_fastapis_own_telemetry_adds_no_second_span(
+    app: FastAPI, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", recorded.provider)
+    instrumentation.instrument()
+    TestClient(app).get("/users/1")
+    assert recorded.names == ["GET /users/{user_id}"]
+
+
+def test_an_application_that_hands_fastapi_a_provider_keeps_its_telemetry(recorded: Recorded) -> None:
+    own = Recorded()
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    settings: Any = {"tracer_provider": own.provider, "operation_spans": False}
+    app = FastAPI(telemetry=settings)
+    app.get("/users/{user_id}")(user)
+    TestClient(app).get("/users/1")
+    assert own.names == ["GET /users/{user_id}"]
+
+
+def test_uninstrumented_applications_are_as_they_were(app: FastAPI, recorded: Recorded) -> None:
+    before = FastAPI.build_middleware_stack
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    assert FastAPI.build_middleware_stack is not before
+    instrumentation.uninstrument()
+    assert FastAPI.build_middleware_stack is before
+    TestClient(app).get("/users/1")
+    assert recorded.spans == []
