@@ -131,7 +131,7 @@ class MetricsMiddleware:
             if len(self._series) >= _MAX_SERIES:
                 self._series.clear()
             method, scheme, version, status, route, error = key
-            attributes: dict[str, semconv.Attribute] = {"http.request.method": method, "url.scheme": scheme}
+            attributes: semconv.Attributes = {"http.request.method": method, "url.scheme": scheme}
             if version:
                 attributes["network.protocol.version"] = version
             if route is not None:
