@@ -58,6 +58,8 @@ _OPERATORS_OF = {
     Type.KIND: {"=", "!="},
     **{numeric: {"=", "!=", *_ORDER, *_ARITHMETIC} for numeric in NUMERIC},
 }
+# More values of one attribute are no help to anybody who looks for the one that stands out.
+MAX_COMPARED_VALUES = 1_000
 _SERVICE_NAME = Attribute(AttributeScope.RESOURCE, "service.name")
 
 
@@ -263,8 +265,14 @@ def _function(node: MetricsQuery) -> None:
     function = node.function
     if isinstance(function, Compare):
         _spanset(function.selection)
-        if function.top <= 0:
-            raise InvalidQueryError(f"compare() needs a number above zero: {print_node(function)}")
+        if not 0 < function.top <= MAX_COMPARED_VALUES:
+            raise InvalidQueryError(
+                f"compare() shows from 1 to {MAX_COMPARED_VALUES} values: {print_node(function)}"
+            )
+        if (function.start_ns or function.end_ns) and not 0 < function.start_ns < function.end_ns:
+            raise InvalidQueryError(
+                f"compare() takes start and end in nanoseconds, start first: {print_node(function)}"
+            )
         return
     for field in function.by:
         _field(field)

@@ -46,6 +46,7 @@ class Spanset:
     attributes: list[tuple[str, Value]] = field(default_factory=list)
 
 
+Resolver: TypeAlias = Callable[[FieldRef], Getter]
 Spansets: TypeAlias = list[Spanset]
 StageFunction: TypeAlias = Callable[[Trace, Spansets], Spansets]
 Selector: TypeAlias = Callable[[Trace, list[int]], list[int]]
@@ -54,18 +55,24 @@ _FLIPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WORDS = (Type.STATUS, Type.KIND)
 
 
-def field_function(node: FieldExpression) -> Getter:
-    """Compile an expression on one span; its value is None where attributes are missing or no numbers."""
+def field_function(node: FieldExpression, resolve: Resolver = getter) -> Getter:
+    """Compile an expression on one span; its value is None where attributes are missing or no numbers.
+
+    Args:
+        node: the expression.
+        resolve: gives the function that reads a field; by default from the spans of a trace.
+    """
     match node:
         case Literal():
             value = node.value
             return lambda _trace, _index: value
         case FieldRef():
-            return getter(node)
+            return resolve(node)
         case Unary():
-            return _unary(node)
+            return _unary(node, field_function(node.operand, resolve))
         case Binary():
-            return _binary(node)
+            left, right = field_function(node.left, resolve), field_function(node.right, resolve)
+            return _binary(node, left, right)
 
 
 def filter_function(node: Filter) -> Getter | None:
@@ -73,8 +80,7 @@ def filter_function(node: Filter) -> Getter | None:
     return None if node.expression is None else field_function(node.expression)
 
 
-def _unary(node: Unary) -> Getter:
-    operand = field_function(node.operand)
+def _unary(node: Unary, operand: Getter) -> Getter:
     match node.operator:
         case "-":
             return lambda trace, index: negate(operand(trace, index))
@@ -90,9 +96,8 @@ def _not(value: Value) -> Value:
     return not value if isinstance(value, bool) else None
 
 
-def _binary(node: Binary) -> Getter:
+def _binary(node: Binary, left: Getter, right: Getter) -> Getter:
     symbol = node.operator
-    left, right = field_function(node.left), field_function(node.right)
     if symbol == "&&":
         return lambda trace, index: left(trace, index) is True and right(trace, index) is True
     if symbol == "||":

@@ -244,3 +244,81 @@ def test_a_tag_may_contain_a_slash(path: str) -> None:
 
 def test_version_1_values_are_plain_texts(client: httpx.Client) -> None:
     assert sorted(get(client, "/api/search/tag/service.name/values")["tagValues"]) == ["pay", "web"]
+
+
+SECONDS = T0 // SECOND
+RANGE = {"start": str(SECONDS), "end": str(SECONDS + 200)}
+
+
+def test_a_range_has_samples_at_the_ends_of_aligned_steps(client: httpx.Client) -> None:
+    reply = get(
+        client, "/api/metrics/query_range", q="{ } | rate() by (resource.service.name)", step="50s", **RANGE
+    )
+    series = {one["labels"][0]["value"]["stringValue"]: one for one in reply["series"]}
+    assert series["web"]["labels"][0]["key"] == "resource.service.name"
+    times = [int(one["timestampMs"]) for one in series["web"]["samples"]]
+    assert times == sorted(times)
+    assert all(time % 50_000 == 0 for time in times)
+    assert sum(one["value"] for one in series["web"]["samples"]) == pytest.approx(3 / 50)
+    assert set(reply) == {"series", "metrics"}
+
+
+def test_an_instant_has_one_value_a_series_and_no_unknown_field(client: httpx.Client) -> None:
+    reply = get(client, "/api/metrics/query", q="{ } | count_over_time() by (status)", **RANGE)
+    assert set(reply) == {"series", "metrics"}
+    assert sorted((one["labels"][0]["value"]["stringValue"], one["value"]) for one in reply["series"]) == [
+        ("error", 1),
+        ("unset", 3),
+    ]
+
+
+def test_exemplars_lead_to_traces(client: httpx.Client) -> None:
+    reply = get(
+        client,
+        "/api/metrics/query_range",
+        q="{ } | max_over_time(duration)",
+        step="10s",
+        exemplars="10",
+        **RANGE,
+    )
+    found = [one for series in reply["series"] for one in series["exemplars"]]
+    assert {one["labels"][0]["key"] for one in found} == {"trace:id"}
+    ids = [one["labels"][0]["value"]["stringValue"] for one in found]
+    assert all(client.get(f"/api/v2/traces/{one}").status_code == 200 for one in ids)
+    assert max(one["value"] for one in found) == 3
+
+
+def test_compare_counts_both_sides(client: httpx.Client) -> None:
+    reply = get(
+        client, "/api/metrics/query_range", q="{ } | compare({ status = error })", step="200s", **RANGE
+    )
+    found = {
+        tuple(label["value"]["stringValue"] for label in one["labels"]): sum(
+            s["value"] for s in one["samples"]
+        )
+        for one in reply["series"]
+        if one["labels"][1]["key"] == "resource.service.name"
+    }
+    assert found == {
+        ("baseline", "web"): 3,
+        ("selection", "pay"): 1,
+        ("baseline_total", "nil"): 3,
+        ("selection_total", "nil"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "q is required"),
+        ({"q": "{ }"}, "metrics function"),
+        ({"q": "{ } | rate()", "start": "20", "end": "10"}, "after start"),
+        ({"q": "{ } | rate()", "start": "1", "end": "100000", "step": "1s"}, "longer step"),
+        ({"q": "{ } | rate()", "step": "x"}, "step"),
+    ],
+)
+def test_a_wrong_metrics_query_says_what_to_do(
+    client: httpx.Client, params: dict[str, str], words: str
+) -> None:
+    reply = client.get("/api/metrics/query_range", params=params)
+    assert (reply.status_code, words in reply.text) == (400, True), reply.text

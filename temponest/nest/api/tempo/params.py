@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
@@ -11,9 +12,10 @@ from ...model.fetch import Attribute, AttributeScope
 from ...traceql.printer import attribute_name, print_duration
 from ...traceql.tokens import INTRINSICS
 from ..errors import RequestError
-from ..params import duration_ns, integer
+from ..params import duration_ns, integer, rfc3339_ns
 
 SECOND = 1_000_000_000
+HOUR = 3_600 * SECOND
 DEFAULT_LIMIT = 20
 DEFAULT_SPANS_PER_SET = 3
 MAX_LIMIT = 10_000
@@ -90,6 +92,52 @@ def _legacy_test(key: str, value: str) -> str:
     if value in ("true", "false") or re.fullmatch(r"-?\d{1,18}(\.\d+)?", value):
         return f"({name} = {quoted} || {name} = {value})"
     return f"{name} = {quoted}"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsParams:
+    """One metrics query; `step_ns` 0 leaves the choice to the engine."""
+
+    query: str
+    start_ns: int
+    end_ns: int
+    step_ns: int
+    exemplars: int
+
+
+def metrics(params: QueryParams) -> MetricsParams:
+    """Parameters of /api/metrics/query_range and /api/metrics/query; the last hour where no time is given."""
+    query = params.get("q") or params.get("query") or ""
+    if not query.strip():
+        raise RequestError("q is required: a TraceQL query that ends in a function such as | rate()")
+    start_ns, end_ns = _moment(params, "start"), _moment(params, "end")
+    if not end_ns:
+        end_ns = time.time_ns()
+    if not start_ns:
+        start_ns = end_ns - (duration_ns(params, "since") or HOUR)
+    if end_ns <= start_ns:
+        raise RequestError("end must be after start")
+    return MetricsParams(query, start_ns, end_ns, _step(params), integer(params, "exemplars", 0))
+
+
+def _moment(params: QueryParams, name: str) -> int:
+    """A time in seconds (fractions allowed), nanoseconds or RFC 3339; 0 where it is missing."""
+    text = params.get(name, "")
+    if not text:
+        return 0
+    if re.fullmatch(r"\d+", text):
+        # Seconds have at most 12 digits for the next 29,000 years.
+        return int(text) if len(text) > 12 else int(text) * SECOND
+    if re.fullmatch(r"\d+\.\d+", text):
+        return round(float(text) * SECOND)
+    return rfc3339_ns(text, name)
+
+
+def _step(params: QueryParams) -> int:
+    text = params.get("step", "")
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return round(float(text) * SECOND)
+    return duration_ns(params, "step")
 
 
 def tag(text: str) -> Attribute:

@@ -7,6 +7,7 @@ header `TempoNest-Cut-Off` says why (limit, time or memory).
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,11 @@ from starlette.responses import Response
 
 from ...model.span import Span, Value
 from ...traceql.engine import CutOff, MatchedSet, SearchResult, TraceMatch
+from ...traceql.intervals import Intervals
+from ...traceql.metrics import MetricsResult
+from ...traceql.series import Exemplar
 from ..errors import Problem
-from ..otlp import PROTOBUF_JSON, any_value, resource_spans_json, resource_spans_messages
+from ..otlp import PROTOBUF_JSON, any_value, number, resource_spans_json, resource_spans_messages
 from ..wire import length_delimited
 
 Json = dict[str, Any]
@@ -45,8 +49,7 @@ def search(result: SearchResult) -> Response:
         "traces": [_trace(match) for match in result.traces],
         "metrics": {
             "inspectedTraces": result.inspected_traces,
-            "completedJobs": 0 if result.cut_off else 1,
-            "totalJobs": 1,
+            **_jobs(result.cut_off),
         },
     }
     return json_response(body, headers=cut_off_headers(result.cut_off))
@@ -127,3 +130,50 @@ def values_v2(values: Iterable[tuple[str, str]]) -> Response:
 def values_v1(values: Iterable[tuple[str, str]]) -> Response:
     """The reply of /api/search/tag/.../values."""
     return json_response({"tagValues": [value for _, value in values], "metrics": {}})
+
+
+def query_range(result: MetricsResult, intervals: Intervals) -> Response:
+    """The reply of /api/metrics/query_range."""
+    body: Json = {
+        "series": [
+            {
+                "labels": _key_values(one.labels),
+                "samples": [
+                    {"timestampMs": str(intervals.time_ms(index)), "value": number(value)}
+                    for index, value in enumerate(one.values.tolist())
+                    if not math.isnan(value)
+                ],
+                **({"exemplars": [_exemplar(each) for each in one.exemplars]} if one.exemplars else {}),
+            }
+            for one in result.series
+        ],
+        "metrics": _jobs(result.cut_off),
+    }
+    if result.cut_off:
+        body["status"] = "PARTIAL"
+        body["message"] = f"stopped at the limit of {result.cut_off.value}"
+    return json_response(body, headers=cut_off_headers(result.cut_off))
+
+
+def query_instant(result: MetricsResult) -> Response:
+    """The reply of /api/metrics/query: one value a series, and nothing that older clients do not know."""
+    series = [
+        {"labels": _key_values(one.labels), "value": number(float(one.values[0]))}
+        for one in result.series
+        if not math.isnan(one.values[0])
+    ]
+    return json_response(
+        {"series": series, "metrics": _jobs(result.cut_off)}, headers=cut_off_headers(result.cut_off)
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> Json:
+    return {
+        "labels": _key_values([("trace:id", exemplar.trace_id.hex()), ("span:id", exemplar.span_id.hex())]),
+        "value": number(exemplar.value),
+        "timestampMs": str(exemplar.time_ms),
+    }
+
+
+def _jobs(cut_off: CutOff | None) -> Json:
+    return {"completedJobs": 0 if cut_off else 1, "totalJobs": 1}

@@ -15,6 +15,8 @@ from ...model.source import SpanSource
 from ...questions.tags import Tags
 from ...questions.traces import Traces
 from ...traceql import engine
+from ...traceql.intervals import Intervals, aligned, default_step_ns, instant
+from ...traceql.metrics import MetricsResult, query_series
 from ..errors import RequestError
 from ..params import integer, trace_id
 from ..server import Questions, Security, build_app
@@ -50,6 +52,8 @@ def routes(spans: SpanSource, security: Security) -> list[Route]:
         ("/api/v2/search/tags", api.tags_v2),
         ("/api/search/tag/{tag:path}/values", api.values_v1),
         ("/api/v2/search/tag/{tag:path}/values", api.values_v2),
+        ("/api/metrics/query_range", api.query_range),
+        ("/api/metrics/query", api.query_instant),
         ("/api/traces/{trace_id}", api.trace_v1),
         ("/api/v2/traces/{trace_id}", api.trace_v2),
     ]
@@ -112,6 +116,27 @@ class _Tempo:
         if PROTOBUF in request.headers.get("accept", ""):
             return reply.trace_protobuf(spans, v2=v2)
         return reply.trace_json(spans, v2=v2)
+
+    async def query_range(self, request: Request) -> Response:
+        wanted = params.metrics(request.query_params)
+        step_ns = wanted.step_ns or default_step_ns(wanted.start_ns, wanted.end_ns)
+        points = aligned(wanted.start_ns, wanted.end_ns, step_ns)
+        return reply.query_range(await self._series(request, wanted, points), points)
+
+    async def query_instant(self, request: Request) -> Response:
+        wanted = params.metrics(request.query_params)
+        points = instant(wanted.start_ns, wanted.end_ns)
+        return reply.query_instant(await self._series(request, wanted, points))
+
+    async def _series(
+        self, request: Request, wanted: params.MetricsParams, points: Intervals
+    ) -> MetricsResult:
+        return await self.ask(
+            request,
+            lambda budget: query_series(
+                self.spans, wanted.query, points, exemplars=wanted.exemplars, budget=budget
+            ),
+        )
 
     async def tags_v1(self, request: Request) -> Response:
         scopes = await self._names(request)
