@@ -1,0 +1,144 @@
+"""`python -m benchmarks overhead`: the tables of what telemetry costs, and a JSON file of the same."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .measure import Server, overhead, run
+from .peers import ROOT
+from .stage import Stage, stage
+
+VARIANTS = ("none#1", "none#2", "ours", "ours-metrics", "stock", "stock-metrics")
+ROUTES = {"reference request": ("/api/v1/agents/1", 40), "bare route": ("/bare", 200)}
+EXPORT_PAUSE = 6.0  # seconds; the exporters send what waits every five
+CURVE_SPANS = (0, 4, 16)
+CURVE_RATIOS = (1.0, 0.1, 0.0)
+CURVE_RATES = (50, 200, 800)
+
+
+def main(options: Sequence[str] = ()) -> None:
+    """Run, print, write `benchmarks/results/overhead.json`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks overhead --")
+    parser.add_argument("--rounds", type=int, default=60, help="blocks per variant and route (default 60)")
+    parser.add_argument(
+        "--variants", default=",".join(VARIANTS), help="comma-separated; none#1,none#2 are the base"
+    )
+    parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated")
+    parser.add_argument(
+        "--no-curve", action="store_true", help="leave out the curve over rate, spans and sampling"
+    )
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "overhead.json")
+    chosen = parser.parse_args(options)
+    with tempfile.TemporaryDirectory(prefix="temponest-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user when this is root
+        result: dict[str, Any] = {"machine": _machine(), "rounds": chosen.rounds, "tables": {}}
+        with stage(folder) as place:
+            servers = place.serve(chosen.variants.split(","))
+            for route in chosen.routes.split(","):
+                path, requests = ROUTES[route]
+                result["tables"][route] = rows = _measure(place, servers, path, requests, chosen.rounds)
+                _print_table(route, requests * chosen.rounds, rows)
+        if not chosen.no_curve:
+            with stage(folder) as place:
+                result["curve"] = _curve(place, max(6, chosen.rounds // 4))
+            _print_curve(result["curve"])
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    chosen.output.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nWritten to {chosen.output}")
+
+
+def _measure(
+    place: Stage, servers: list[Server], path: str, requests: int, rounds: int
+) -> list[dict[str, Any]]:
+    before = place.spans()
+    run(servers, path, requests, rounds)
+    time.sleep(EXPORT_PAUSE)
+    got = place.spans()
+    for server in servers:
+        server.finish()
+        server.spans = got.get(server.variant, 0) - before.get(server.variant, 0)
+    copies = [server for server in servers if server.variant.startswith("none")]
+    memory = sum(copy.resident for copy in copies) / len(copies)
+    rows = []
+    for server in servers:
+        share, low, high = overhead(server, copies)
+        rows.append(
+            {
+                "variant": server.variant,
+                "cpu_us_per_request": server.request_us(),
+                "overhead": share,
+                "overhead_low": low,
+                "overhead_high": high,
+                "export_threads_us_per_request": server.other / (len(server.cost) * requests) * 1e6,
+                "rss_mb_over_none": server.resident - memory,
+                "p50_ms": server.percentile_ms(50),
+                "p99_ms": server.percentile_ms(99),
+                # The block that warms up is received as well.
+                "spans_per_request": server.spans / ((len(server.cost) + 1) * requests),
+            }
+        )
+    return rows
+
+
+def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
+    """Microseconds a request over none, by spans and sampling, and the share of a core at several rates."""
+    found = []
+    for ratio in CURVE_RATIOS:
+        servers = place.serve(("none#1", "ours", "stock"), ratio)
+        for count in CURVE_SPANS:
+            run(servers, f"/spans/{count}", 100, rounds)
+            time.sleep(EXPORT_PAUSE)
+            for server in servers:
+                server.finish()
+            none = servers[0].request_us()
+            for server in servers[1:]:
+                extra = server.request_us() - none
+                found.append(
+                    {
+                        "variant": server.variant,
+                        "sampled": ratio,
+                        "custom_spans": count,
+                        "us_per_request_over_none": extra,
+                        "percent_of_a_core": {str(rate): extra * rate / 1e4 for rate in CURVE_RATES},
+                    }
+                )
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    return {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()}
+
+
+def _print_table(route: str, requests: int, rows: list[dict[str, Any]]) -> None:
+    noise = max(abs(row["overhead"]) for row in rows if row["variant"].startswith("none"))
+    print(f"\n{route}, {requests} requests a variant; copies without telemetry differ by ±{noise:.1%}\n")
+    columns = ("variant", "CPU/request", "over none", "95 % interval", "export threads", "RSS over none")
+    print(f"| {' | '.join((*columns, 'p50', 'p99', 'spans'))} |\n|{'---|' * 9}")
+    for row in rows:
+        print(
+            f"| {row['variant']} | {row['cpu_us_per_request']:.0f} µs | {row['overhead']:+.1%} "
+            f"| {row['overhead_low']:+.1%} to {row['overhead_high']:+.1%} "
+            f"| {row['export_threads_us_per_request']:.0f} µs | {row['rss_mb_over_none']:+.1f} MB "
+            f"| {row['p50_ms']:.2f} ms | {row['p99_ms']:.2f} ms | {row['spans_per_request']:.1f} |"
+        )
+
+
+def _print_curve(points: list[dict[str, Any]]) -> None:
+    print("\nCost of one request over none, and the share of one core it is at several rates\n")
+    columns = ("variant", "sampled", "custom spans", "over none", *(f"{rate}/s" for rate in CURVE_RATES))
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for point in points:
+        shares = "".join(f" {share:.1f} % |" for share in point["percent_of_a_core"].values())
+        print(
+            f"| {point['variant']} | {point['sampled']:.0%} | {point['custom_spans']} "
+            f"| {point['us_per_request_over_none']:.0f} µs |{shares}"
+        )
