@@ -43,6 +43,20 @@ _SECRET_IN_TEXT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_VALUE_IN_ERROR = re.compile(
+    r"""
+      (?P<argument> invalid\ input\ for\ query\ argument\ \$\d+[^:\n]*:\ ) [^\n]*
+    | (?P<cast>     invalid\ input\ syntax\ for\ type\ [^:"\n]+:\ ) ".*?(?:"(?=\n)|\Z)
+    | (?P<value>    invalid\ value\ ) ".*?(?:"(?=\ for\ ")|\Z)
+    | (?P<detail>   \nDETAIL:\ +) .*?(?=\nHINT:|\n\n|\Z)
+    | (?P<command>  Command\ \#\ \d+\ \(\S+\ ) .*?(?=\)\ of\ pipeline\ caused\ error:|\Z)
+    | (?P<unknown>  ,\ with\ args\ beginning\ with:\ ) [^\n]*
+    | (?P<option>   Unknown\ option\ or\ number\ of\ arguments\ for\ [A-Z ]+-\ ) '.*?(?:'(?=\n)|\Z)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""Where PostgreSQL, asyncpg, Redis and redis-py quote the values they were given."""
+
 
 def is_secret_name(name: str) -> bool:
     """Whether an attribute of this name carries a secret as its whole value.
@@ -58,6 +72,17 @@ def scrub(text: str) -> str:
     if "=" not in text and ":" not in text:
         return text
     return _SECRET_IN_TEXT.sub(_redact, text)
+
+
+def scrub_error(text: str) -> str:
+    """The same for the words of an exception: also without the values that database drivers quote in them."""
+    if "invalid" in text or "DETAIL" in text or "Command #" in text or "arg" in text:
+        text = _VALUE_IN_ERROR.sub(_redact_value, text)
+    return scrub(text)
+
+
+def _redact_value(found: re.Match[str]) -> str:
+    return f"{found[found.lastgroup or 0]}{REDACTED}"
 
 
 def _redact(found: re.Match[str]) -> str:

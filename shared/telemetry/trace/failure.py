@@ -5,10 +5,11 @@ from __future__ import annotations
 import traceback
 
 from ..otlp.attributes import shown
-from ..scrub import scrub
+from ..scrub import scrub_error
 
 _MAX_STACK = 16_000
 _MAX_MESSAGE = 4_000
+_MAX_SCRUBBED = 250_000
 _MAX_FRAMES = 100
 
 
@@ -21,7 +22,7 @@ def type_name(exception: BaseException) -> str:
 
 def message(exception: BaseException) -> str:
     """`str(exception)`, scrubbed, at most 4,000 characters; works for exceptions whose `__str__` fails."""
-    return scrub(shown(exception)[:_MAX_MESSAGE])
+    return scrub_error(shown(exception)[:_MAX_MESSAGE])
 
 
 def description(exception: BaseException) -> str:
@@ -37,11 +38,12 @@ def stack(exception: BaseException) -> str:
         )
     except Exception:  # noqa: BLE001  # a broken __cause__ or source loader must not break the span
         lines = [f"{type_name(exception)}: the traceback cannot be formatted\n"]
-    text = "".join(lines)
+    # Secrets first: a cut may part one from the words that announce it.
+    text = scrub_error("".join(lines)[:_MAX_SCRUBBED])
     if len(text) > _MAX_STACK:
         half = _MAX_STACK // 2
         text = f"{text[:half]}\n... {len(text) - _MAX_STACK} characters left out ...\n{text[-half:]}"
-    return scrub(text)
+    return text
 
 
 def describe(exception: BaseException) -> dict[str, str]:

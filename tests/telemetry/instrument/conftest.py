@@ -10,9 +10,10 @@ from shared.telemetry.instrument import uninstrument_all
 from tests.telemetry.instrument.recorded import Recorded
 
 
-@pytest.fixture
-def recorded() -> Recorded:
-    return Recorded()
+@pytest.fixture(params=["ours", "the SDK's"])
+def recorded(request: pytest.FixtureRequest) -> Recorded:
+    """Instrumentations speak the API only, so they are tested on both providers."""
+    return Recorded(ours=request.param == "ours")
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, Tracer
 
+from shared.telemetry.trace.provider import TracerProvider as OurProvider
+
 
 class Recorded:
     """A tracer provider and the spans that ended on it."""
 
-    def __init__(self) -> None:
-        self.provider = TracerProvider()
+    def __init__(self, *, ours: bool = True) -> None:
+        self.provider = OurProvider(resource=Resource.create()) if ours else TracerProvider()
         self._exporter = InMemorySpanExporter()
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
 
