@@ -46,11 +46,37 @@ class Block(Protocol):
         ...
 
 
+def one_chunk(table: pa.Table) -> pa.Table:
+    """The table with one chunk and one dictionary a column."""
+    columns = [
+        pa.chunked_array([_without_stray_indices(chunk) for chunk in column.chunks], column.type)
+        if pa.types.is_dictionary(column.type)
+        else column
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema).unify_dictionaries().combine_chunks()
+
+
+def _without_stray_indices(chunk: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same values, with index 0 behind each null.
+
+    Arrow leaves those indices undefined, and unifying dictionaries looks them up all the same, beyond the
+    dictionary's end.
+    """
+    indices = chunk.indices
+    if not indices.null_count:
+        return chunk
+    valid, filled = indices.is_valid(), pc.fill_null(indices, 0)
+    buffers = [valid.buffers()[1], filled.buffers()[1]]
+    safe = pa.Array.from_buffers(indices.type, len(indices), buffers)
+    return pa.DictionaryArray.from_arrays(safe, chunk.dictionary)
+
+
 class MemoryBlock:
     """A table of the recent buffer as a block."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.unify_dictionaries().combine_chunks()
+        self.table = one_chunk(table)
         self.rows = table.num_rows
         bounds = pc.min_max(table.column("start_ns"))
         self.start_min: int = bounds["min"].as_py() or 0

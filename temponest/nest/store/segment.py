@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ..model.fetch import AttributeScope, FetchRequest
 from . import names, summary
-from .block import rows_of_traces
+from .block import one_chunk, rows_of_traces
 from .catalog import Entry
 from .decode import columns_of
 from .errors import Corrupt
@@ -200,7 +200,7 @@ class Segment:
         if exact is not None:
             # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
             table = table.select(exact)
-        return table.unify_dictionaries().combine_chunks()
+        return one_chunk(table)
 
     def _broken(self, error: Exception) -> Corrupt:
         if not self.damaged:
