@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -100,6 +101,7 @@ def start_postgres(folder: Path, port: int) -> Process:
         ],
         log=folder / "postgres.log",
         user=user,
+        stop_signal=signal.SIGINT,  # "fast": does not wait for clients to leave
     )
     _wait(process, lambda: _postmaster_ready(data, process.pid))
     return process

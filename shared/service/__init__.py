@@ -1,0 +1,1 @@
+"""What the two services have in common: database with migrations, problem documents, health routes."""

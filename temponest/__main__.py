@@ -1,0 +1,3 @@
+from temponest.cli.main import main
+
+main(prog_name="temponest")

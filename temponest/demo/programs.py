@@ -1,0 +1,113 @@
+"""The nest and the two services as child processes, started until they are ready."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from .ports import LOOPBACK
+from .process import Process, StartError
+
+ROOT = Path(__file__).parents[2]
+READY_TIMEOUT = 30.0  # seconds
+POLL = 0.05  # seconds between two looks at a process that is starting
+
+# Ports of the nest by the option of `temponest serve` that sets them.
+NEST_OPTIONS = {
+    "OTLP/gRPC": "--grpc-port",
+    "OTLP/HTTP": "--http-port",
+    "pages": "--jaeger-port",
+    "Tempo API": "--tempo-port",
+    "Prometheus API": "--prometheus-port",
+}
+
+
+def start_nest(folder: Path, ports: Mapping[str, int]) -> Process:
+    """Start the nest and wait until it is ready.
+
+    Args:
+        folder: an existing folder for its data and log.
+        ports: a port for each key of `NEST_OPTIONS`; others are ignored.
+
+    Raises:
+        StartError: it ended or was not ready within 30 s.
+    """
+    options = [word for name, option in NEST_OPTIONS.items() for word in (option, str(ports[name]))]
+    process = Process(
+        "the nest",
+        [sys.executable, "-m", "temponest", "serve", "--data", str(folder / "nest"), *options],
+        log=folder / "nest.log",
+    )
+    _wait(process, f"http://{LOOPBACK}:{ports['OTLP/HTTP']}/ready")
+    return process
+
+
+def start_service(name: str, folder: Path, port: int, environment: Mapping[str, str]) -> Process:
+    """Start `auth` or `agents` and wait until it is ready.
+
+    Args:
+        name: the service's folder below `services/`.
+        folder: an existing folder for its log.
+        port: TCP port on loopback.
+        environment: added to this process's own (`DATABASE_URL`, `REDIS_URL`, `OTEL_*`, ...).
+
+    Raises:
+        StartError: it ended or was not ready within 30 s.
+    """
+    return start_app(name, ROOT / "services" / name, folder, port, environment)
+
+
+def start_app(
+    name: str, app_folder: Path, folder: Path, port: int, environment: Mapping[str, str]
+) -> Process:
+    """Start the ASGI application `app.main:app` below `app_folder` and wait until it answers `GET /ready`.
+
+    Args:
+        name: what messages and its log file are called.
+        app_folder: folder that holds the package `app`.
+        folder: an existing folder for its log.
+        port: TCP port on loopback.
+        environment: added to this process's own.
+
+    Raises:
+        StartError: it ended or was not ready within 30 s.
+    """
+    process = Process(
+        name,
+        [
+            *(sys.executable, "-m", "uvicorn", "app.main:app", "--app-dir", str(app_folder)),
+            *("--host", LOOPBACK, "--port", str(port), "--no-access-log"),
+        ],
+        log=folder / f"{name}.log",
+        environment={**os.environ, **environment},
+    )
+    _wait(process, f"http://{LOOPBACK}:{port}/ready")
+    return process
+
+
+def _wait(process: Process, url: str) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT
+    try:
+        while not _ready(url):
+            process.check()
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{process.name} is not ready after {READY_TIMEOUT:.0f} s; see {process.log}"
+                )
+            time.sleep(POLL)
+    except BaseException:
+        process.stop()
+        raise
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5.0).status_code == HTTPStatus.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,85 @@
+"""A trace as a tree beside its time line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from temponest.client.trace import Span, Trace
+
+# Told apart by people who do not tell red from green, on dark and light; red is kept for errors.
+COLOURS = ("cyan", "yellow", "magenta", "blue", "green", "bright_black")
+BAR_WIDTH = 32
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def duration(nanoseconds: float) -> str:
+    """A time span as people write it: `870 ns`, `12.3 µs`, `4.56 ms`, `1.20 s`."""
+    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms")):
+        if nanoseconds < limit:
+            digits = 0 if divisor == 1 else 2 if nanoseconds / divisor < 10 else 1
+            return f"{nanoseconds / divisor:.{digits}f} {unit}"
+    return f"{nanoseconds / 1e9:.2f} s"
+
+
+def waterfall(trace: Trace, trace_id: str) -> RenderableType:
+    """A header line, then one line a span: tree, bar on the trace's time line, duration.
+
+    Args:
+        trace: the trace, with at least one span.
+        trace_id: its id, for the header.
+    """
+    colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(trace.services)}
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(width=BAR_WIDTH, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for span, lead in _lines(trace):
+        colour = colours[span.service]
+        label = Text.assemble((lead, "dim"), (f"{span.service} ", colour), span.name)
+        if span.status == "error":
+            label.append(f"  ✗ {_one_line(span.status_message) or 'error'}", "bold red")
+        table.add_row(
+            label, _bar(span, trace, "red" if span.status == "error" else colour), duration(span.duration_ns)
+        )
+    total = duration(trace.end_ns - trace.start_ns)
+    count = f"{len(trace.spans)} span{'s' if len(trace.spans) != 1 else ''}"
+    header = Text.assemble(
+        ("Trace ", "bold"), trace_id, f"  {count} over ", *_names(trace.services, colours), f" in {total}"
+    )
+    return Group(header, table)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _names(services: list[str], colours: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for index, name in enumerate(services):
+        yield (", " if index else "", "")
+        yield (name, colours[name])
+
+
+def _lines(trace: Trace) -> Iterator[tuple[Span, str]]:
+    """Each span with the branches drawn before it."""
+    stack = [(span, "", "") for span in reversed(trace.roots)]
+    while stack:
+        span, lead, below = stack.pop()
+        yield span, lead
+        for index, child in enumerate(reversed(span.children)):
+            last = index == 0
+            stack.append((child, below + ("└ " if last else "├ "), below + ("  " if last else "│ ")))
+
+
+def _bar(span: Span, trace: Trace, colour: str) -> Text:
+    whole = max(1, trace.end_ns - trace.start_ns)
+    begin = BAR_WIDTH * (span.start_ns - trace.start_ns) / whole
+    size = BAR_WIDTH * span.duration_ns / whole
+    offset = min(int(begin), BAR_WIDTH - 1)
+    # Half an eighth at least, so that the shortest span can be seen.
+    eighths = max(1, min(round(size * 8), (BAR_WIDTH - offset) * 8))
+    full, rest = divmod(eighths, 8)
+    return Text(" " * offset + EIGHTHS[8] * full + (EIGHTHS[rest] if rest else ""), colour)

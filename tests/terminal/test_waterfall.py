@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.console import Console
+
+from temponest.client.trace import Span, Trace
+from temponest.terminal.waterfall import duration, waterfall
+
+
+def span(name: str, start_ns: int, end_ns: int, *children: Span, status: str = "unset") -> Span:
+    return Span(name, "", name, "shop", "internal", status, "", start_ns, end_ns, {}, list(children))
+
+
+def draw(root: Span, *rest: Span) -> list[str]:
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(waterfall(Trace([root, *rest], [root]), "ab" * 16))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_a_trace_is_drawn_as_a_tree_beside_its_time_line() -> None:
+    grandchild = span("query", 250, 500)
+    child, sibling = span("work", 250, 750, grandchild), span("answer", 750, 1000)
+    lines = draw(span("request", 0, 1000, child, sibling), child, sibling, grandchild)
+    assert lines[0] == f"Trace {'ab' * 16}  4 spans over shop in 1.00 µs"
+    assert [re.split(" {2,}| █", line)[0] for line in lines[1:]] == [
+        "shop request",
+        "├ shop work",
+        "│ └ shop query",
+        "└ shop answer",
+    ]
+    # A quarter of 32 columns before it, half of them filled.
+    assert " " * 8 + "█" * 16 + " " in lines[2]
+
+
+def test_an_error_is_marked_with_its_message_on_one_line() -> None:
+    failed = span("request", 0, 10, status="error")
+    failed.status_message = "no\n  answer"
+    assert "✗ no answer" in draw(failed)[1]
+
+
+def test_markup_in_a_name_is_text() -> None:
+    assert "[red]name[/red]" in draw(span("[red]name[/red]", 0, 10))[1]
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 ns"),
+        (870, "870 ns"),
+        (1_500, "1.50 µs"),
+        (12_345, "12.3 µs"),
+        (4_560_000, "4.56 ms"),
+        (1.2e9, "1.20 s"),
+    ],
+)
+def test_durations_have_three_digits_and_a_unit(nanoseconds: float, text: str) -> None:
+    assert duration(nanoseconds) == text
