@@ -120,10 +120,17 @@ class MeterProvider(api.MeterProvider):
             if reader in self._readers:
                 _logger.warning("The metric reader %r is registered already.", metric_reader)
                 return
-            self._readers = {
-                **self._readers,
-                reader: {instrument: self._streams(instrument, reader) for instrument in self._instruments},
-            }
+            # Cumulative streams are the same whoever reads them, so readers of like preferences share them;
+            # one that comes late, such as a mounted scrape endpoint, then has what was recorded before.
+            alike = None
+            if not reader.preferences.delta:
+                alike = next((one for one in self._readers if one.preferences == reader.preferences), None)
+            made = (
+                self._readers[alike]
+                if alike is not None
+                else {instrument: self._streams(instrument, reader) for instrument in self._instruments}
+            )
+            self._readers = {**self._readers, reader: made}
             self._feed(self._instruments)
         reader.attach(lambda timeout: self._collect(reader, timeout))
 
@@ -185,7 +192,8 @@ class MeterProvider(api.MeterProvider):
         with self._lock:
             self._instruments.append(instrument)
             for reader, streams in self._readers.items():
-                streams[instrument] = self._streams(instrument, reader)
+                if instrument not in streams:
+                    streams[instrument] = self._streams(instrument, reader)
             self._feed([instrument])
 
     def _streams(self, instrument: Recorder, reader: Reader) -> list[Stream]:
@@ -206,7 +214,8 @@ class MeterProvider(api.MeterProvider):
 
     def _feed(self, instruments: Iterable[Recorder]) -> None:
         for instrument in instruments:
-            instrument.feed([stream for streams in self._readers.values() for stream in streams[instrument]])
+            streams = [stream for made in self._readers.values() for stream in made[instrument]]
+            instrument.feed(list(dict.fromkeys(streams)))
 
     def _collect(self, reader: Reader, timeout: float) -> list[ScopeMetrics]:
         deadline = time.monotonic() + timeout

@@ -49,6 +49,11 @@ class Preferences:
     aggregation: Mapping[InstrumentKind, Aggregation | None] = field(default_factory=dict)
     limits: Mapping[InstrumentKind, int] = field(default_factory=dict)
 
+    @property
+    def delta(self) -> bool:
+        """Whether any kind is wanted as differences."""
+        return Temporality.DELTA in self.temporality.values()
+
 
 _DELTA_OF: dict[str, tuple[InstrumentKind, ...]] = {
     "cumulative": (),
