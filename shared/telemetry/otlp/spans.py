@@ -139,7 +139,7 @@ def encode_resource(resource: Resource) -> bytes:
 def encode_scope(scope: InstrumentationScope) -> bytes:
     """The body of an `InstrumentationScope` message."""
     return (
-        text(b"\x0a", scope.name)
-        + text(b"\x12", scope.version or "")
+        text(b"\x0a", str(scope.name))
+        + text(b"\x12", str(scope.version or ""))
         + attributes_of(b"\x1a", scope.attributes)
     )

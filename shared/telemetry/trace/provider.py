@@ -144,7 +144,7 @@ class TracerProvider(sdk.TracerProvider):
 
     def finisher(self, scope: InstrumentationScope) -> Finish:
         """What a tracer does with a span that ends: a function made for the present configuration."""
-        send = self._sender(encode_scope(scope))
+        send = self._sender(scope)
         processors = self.processors
         if processors is None:
             return send
@@ -158,11 +158,12 @@ class TracerProvider(sdk.TracerProvider):
 
         return finish
 
-    def _sender(self, scope: bytes) -> Finish:
+    def _sender(self, instrumentation: InstrumentationScope) -> Finish:
         put, keeper, encode = self._put, self.keeper, encode_span
         if put is None or self._stopped:
             return _drop
         sink: Put = put
+        scope = encode_scope(instrumentation)
 
         def send(span: Span) -> None:
             try:
