@@ -38,7 +38,8 @@ class Columns:
     All columns have the same length, one entry a span. `attributes` has a column for each attribute asked
     for, with None where a span has no such attribute; intrinsics come as in `Condition`. Times may be NumPy
     int64 arrays, and ids are indexed for a few exemplars only, so they may be sequences that decode lazily.
-    Attributes of events and links are never asked for: a span has many.
+    Attributes of events and links are never asked for, a span has many; nor is what only a whole trace
+    tells (`traceDuration`, `rootName`, `rootServiceName`).
     """
 
     trace_ids: Sequence[bytes]

@@ -32,8 +32,6 @@ COMPARED_INTRINSICS = (
     "kind",
     "status",
     "statusMessage",
-    "rootName",
-    "rootServiceName",
     "instrumentation:name",
     "instrumentation:version",
 )
@@ -134,7 +132,9 @@ class _Values:
         for code in order.tolist():
             value = column.values[code] if column.values else None
             one = value[0] if isinstance(value, tuple) and value else value
-            if isinstance(one, str | bool | int | float):
+            # An empty intrinsic, such as the message of a span without one, is no value to tell spans by.
+            empty = one == "" and self.attribute.scope is AttributeScope.INTRINSIC
+            if isinstance(one, str | bool | int | float) and not empty:
                 numbers[code] = self._number(one)
         return numbers
 

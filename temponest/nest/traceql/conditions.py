@@ -28,6 +28,8 @@ from .tree import (
 COMPUTED = frozenset(
     {"span:childCount", "event:timeSinceStart", "nestedSetLeft", "nestedSetRight", "nestedSetParent"}
 )
+# Intrinsics of the whole trace, the same on each of its spans.
+OF_TRACE = frozenset({"traceDuration", "rootName", "rootServiceName"})
 _FLIPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..model.fetch import AttributeScope
 from ..model.span import Value
-from .conditions import COMPUTED
+from .conditions import COMPUTED, OF_TRACE
 from .engine import expression_fields
 from .evaluate import field_function
 from .rows import Rows, is_intrinsic
@@ -42,7 +42,8 @@ def is_columnar(field: FieldRef) -> bool:
     """Whether a store can give this field as a column."""
     attribute = field.attribute
     if attribute.scope is AttributeScope.INTRINSIC:
-        return attribute.name not in COMPUTED and not attribute.name.startswith(("event:", "link:"))
+        name = attribute.name
+        return name not in COMPUTED and name not in OF_TRACE and not name.startswith(("event:", "link:"))
     return attribute.scope in _SINGLE
 
 

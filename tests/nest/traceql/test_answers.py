@@ -1,0 +1,87 @@
+"""Every question of every script is asked of every kind of source."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from temponest.nest.model.source import SpanSource
+from temponest.nest.model.span import Value
+from temponest.nest.traceql import engine
+from temponest.nest.traceql.intervals import aligned
+from temponest.nest.traceql.metrics import query_series
+from tests.nest.traceql import script, sources
+
+FILES = sorted((Path(__file__).parent / "answers").glob("*.test"))
+SCRIPTS = {path.name: script.read(path) for path in FILES}
+QUESTIONS = [question for one in SCRIPTS.values() for question in one.questions]
+
+
+class Loaded:
+    """Sources by kind and script, each loaded when it is first asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._sources: dict[tuple[str, str], SpanSource] = {}
+
+    def get(self, kind: str, file: str) -> SpanSource:
+        found = self._sources.get((kind, file))
+        if found is None:
+            folder = self._folder / f"{kind}-{file}"
+            found = self._stack.enter_context(sources.source(kind, SCRIPTS[file].spans, folder))
+            self._sources[kind, file] = found
+        return found
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+    loaded = Loaded(tmp_path_factory.mktemp("sources"))
+    yield loaded
+    loaded.close()
+
+
+@pytest.mark.parametrize("kind", sources.KINDS)
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_the_answer_is_the_same_on_every_source(loaded: Loaded, question: script.Question, kind: str) -> None:
+    source = loaded.get(kind, question.file)
+    found = _series(source, question) if question.metrics else _spansets(source, question)
+    assert found == list(question.expected), question.query
+
+
+def _spansets(source: SpanSource, question: script.Question) -> list[str]:
+    start_ns, end_ns = question.window
+    result = engine.search(
+        source, question.query, start_ns=start_ns, end_ns=end_ns, limit=100, spans_per_set=0
+    )
+    lines = []
+    for trace in result.traces:
+        for spanset in trace.spansets:
+            numbers = sorted(int.from_bytes(one.span.span_id, "big") for one in spanset.spans)
+            text = f"{int.from_bytes(trace.trace_id, 'big')}: {' '.join(map(str, numbers))}"
+            if spanset.attributes:
+                text += " ; " + " ".join(f"{key}={_text(value)}" for key, value in spanset.attributes)
+            lines.append(text)
+    return lines
+
+
+def _series(source: SpanSource, question: script.Question) -> list[str]:
+    result = query_series(source, question.query, aligned(*question.window, question.step))
+    lines = []
+    for one in result.series:
+        labels = " ".join(f"{key}={_text(value)}" for key, value in one.labels)
+        values = " ".join("_" if math.isnan(value) else f"{value:.6g}" for value in one.values.tolist())
+        lines.append(f"{labels} : {values}")
+    return sorted(lines)
+
+
+def _text(value: Value) -> str:
+    return json.dumps(value)
