@@ -28,21 +28,21 @@ PACKAGES = (
 
 
 def interpreter() -> Path:
-    """The interpreter of the environment, which is made when it is not there or older than the lock file."""
-    lock = ROOT / "requirements-dev.lock"
-    stamp = FOLDER / ".ready"
+    """The interpreter of the environment, which is made when it is not there or the lock file has changed."""
+    # contrib pins one release of the SDK, which may not be the locked one; all else is as locked.
+    lines = (ROOT / "requirements-dev.lock").read_text().splitlines(keepends=True)
+    locked = "".join(line for line in lines if not line.startswith("opentelemetry-"))
+    constraints = FOLDER / "constraints.txt"
     program = FOLDER / "bin" / "python"
-    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+    if not constraints.exists() or constraints.read_text() != locked:
         uv = str(Path(sys.executable).parent / "uv")
         print(f"Creating {FOLDER.name} with the stock instrumentations ...", flush=True)
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, FOLDER], check=True)  # noqa: S603 - our own arguments
-        # contrib pins one release of the SDK, which may not be the locked one; all else is as locked.
-        constraints = FOLDER / "constraints.txt"
-        lines = lock.read_text().splitlines(keepends=True)
-        constraints.write_text("".join(line for line in lines if not line.startswith("opentelemetry-")))
+        wanted = FOLDER / "wanted.txt"
+        wanted.write_text(locked)
         subprocess.run(  # noqa: S603 - our own arguments
-            [uv, "pip", "install", "--quiet", "--python", program, "--constraint", constraints, *PACKAGES],
+            [uv, "pip", "install", "--quiet", "--python", program, "--constraint", wanted, *PACKAGES],
             check=True,
         )
-        stamp.touch()
+        wanted.rename(constraints)
     return program

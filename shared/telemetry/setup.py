@@ -104,7 +104,7 @@ def setup_tracing(
         where = []
         if "otlp" in wanted and (exporter := _exporter(Signal.TRACES, otlp_endpoint)) is not None:
             _spans = _span_queue(identity, exporter)
-            provider.send_to(_spans.put)
+            provider.send_to(_spans.put, _spans.flush)
             where.append(f"to {exporter.target} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:
             where.append("to the console")

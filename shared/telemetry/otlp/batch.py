@@ -83,12 +83,12 @@ class BatchQueue:
         self._exporter = exporter
         self._resource = resource
         self._batching = batching
-        self._capacity = batching.capacity
-        self._capacity_bytes = batching.capacity_bytes
         self.reset()
 
     def reset(self) -> None:
         """Start empty, as a forked child must: what the parent had queued, the parent sends."""
+        self._capacity = self._batching.capacity
+        self._capacity_bytes = self._batching.capacity_bytes
         # Reentrant, because a signal handler or a finalizer may end a span while this thread is in put().
         self._lock = threading.RLock()
         self._exporting = threading.Lock()
@@ -115,7 +115,7 @@ class BatchQueue:
         with self._lock:
             self._ended += 1
             if self._held >= self._capacity or self._held_bytes + size > self._capacity_bytes:
-                self._dropped["queue_full"] += 1
+                self._dropped["queue_full" if self._capacity else "shutdown"] += 1
                 return
             group = self._groups.get(scope)
             if group is None:
@@ -142,7 +142,7 @@ class BatchQueue:
             timeout: seconds.
 
         Returns:
-            Whether the queue is empty at the end.
+            Whether all that had been put before the call has left the queue.
         """
         deadline = time.monotonic() + timeout
         self._exporter.hurry(deadline)
@@ -188,7 +188,9 @@ class BatchQueue:
                 whole += 1
 
     def _drain(self, deadline: float) -> bool:
-        while self._held:
+        """Send until all that had ended when this was called has left the queue."""
+        goal = self._ended
+        while self._ended - self._held < goal:
             if not self._exporting.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 return False
             try:

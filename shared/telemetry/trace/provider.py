@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from opentelemetry import trace as api
@@ -80,6 +81,7 @@ class TracerProvider(sdk.TracerProvider):
         self._active_span_processor = active_span_processor or Processors()  # type: ignore[no-untyped-call]  # the SDK's __init__
         self._processing = active_span_processor is not None
         self._put: Put | None = None
+        self._flush: Callable[[float], bool] | None = None
         self._stopped = False
         self._resource = Resource.create() if resource is None else resource
         self.sampler = sampler or DEFAULT_ON
@@ -126,9 +128,15 @@ class TracerProvider(sdk.TracerProvider):
 
     # -- where spans go ------------------------------------------------------------------------------------
 
-    def send_to(self, put: Put) -> None:
-        """Encode every sampled span when it ends and hand it to `put(scope, record)`."""
+    def send_to(self, put: Put, flush: Callable[[float], bool] | None = None) -> None:
+        """Encode every sampled span when it ends and hand it to `put(scope, record)`.
+
+        Args:
+            put: takes an encoded scope and an encoded span; never blocks, never raises.
+            flush: sends what was put within so many seconds; `force_flush` calls it.
+        """
         self._put = put
+        self._flush = flush
         self._configure()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
@@ -184,6 +192,18 @@ class TracerProvider(sdk.TracerProvider):
                 tracer.configure(self)
 
     # -- life ------------------------------------------------------------------------------------------------
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Send every span that has ended; False when that is not done in time.
+
+        Args:
+            timeout_millis: milliseconds for processors and queue together.
+        """
+        deadline = time.monotonic() + timeout_millis / 1000
+        done = self._active_span_processor.force_flush(timeout_millis)
+        if self._flush is None:
+            return done
+        return self._flush(max(0.0, deadline - time.monotonic())) and done
 
     def shutdown(self) -> None:
         """Shut the processors down; spans that end later go nowhere. Calling it again does nothing."""
