@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from random import Random
 
 from opentelemetry import propagate
@@ -12,14 +12,28 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter, TextMapPropagator
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    TraceFlags,
+    TraceState,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ..trace.context import current
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
-_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT = re.compile(
+    rb"[ \t]*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*", re.DOTALL
+)
+_MEMBER = re.compile(
+    r"([a-z0-9][a-z0-9_*/@-]{0,255})=([\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e])"
+)
+_MAX_MEMBERS = 32
+_MAX_TRACESTATE = 8192
 _FLAGS = tuple(TraceFlags(value) for value in range(256))
 _random = Random()  # noqa: S311 - ids need no secrecy, and a generator of our own leaves the user's seed alone
 
@@ -30,15 +44,15 @@ class _BytesGetter(Getter[Headers]):
         values = [value.decode("latin-1") for header, value in carrier if header.lower() == name]
         if not values:
             return None
-        # The propagators read the first value only. Joined (RFC 9110, 5.3) they see all of the baggage, and a
-        # second traceparent makes both invalid, as Trace Context wants it.
-        return values if name == b"tracestate" else [",".join(values)]
+        # The baggage propagator reads the first value only; RFC 9110, 5.3 allows to join them.
+        return [",".join(values)] if name == b"baggage" else values
 
     def keys(self, carrier: Headers) -> list[str]:
         return [name.decode("latin-1") for name, _ in carrier]
 
 
 _getter = _BytesGetter()
+_baggage = W3CBaggagePropagator()
 _judged: tuple[TextMapPropagator | None, bool] = (None, False)
 
 
@@ -68,19 +82,49 @@ def extract(headers: Headers, unique: dict[bytes, bytes]) -> Context | None:
         unique: the same as a dictionary; where a name came twice it is the last value.
     """
     propagator = propagate.get_global_textmap()
-    if _writes_w3c(propagator):
-        traceparent = unique.get(b"traceparent")
-        if traceparent is None:
-            if b"baggage" not in unique:
-                return None
-        elif b"tracestate" not in unique and b"baggage" not in unique and len(unique) == len(list(headers)):
-            match = _TRACEPARENT.fullmatch(traceparent)
-            if match is not None:
-                trace_id, span_id, flags = match.groups()
-                parent = SpanContext(int(trace_id, 16), int(span_id, 16), True, _FLAGS[int(flags, 16)])
-                if parent.is_valid:
-                    return set_span_in_context(NonRecordingSpan(parent))
-    return propagator.extract(headers, context=current(), getter=_getter)
+    if not _writes_w3c(propagator):
+        return propagator.extract(headers, context=current(), getter=_getter)
+    line = unique.get(b"traceparent")
+    parent = None if line is None else _parent(headers, unique, line)
+    context = None if parent is None else set_span_in_context(NonRecordingSpan(parent))
+    if b"baggage" in unique:
+        return _baggage.extract(headers, context=context or current(), getter=_getter)
+    return context
+
+
+def _parent(headers: Headers, unique: dict[bytes, bytes], line: bytes) -> SpanContext | None:
+    """The span that sent the request (W3C Trace Context, "Processing Model"), None when it is not valid."""
+    if len(unique) != len(headers) and sum(name == b"traceparent" for name, _ in headers) > 1:
+        return None
+    match = _TRACEPARENT.fullmatch(line)
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, more = match.groups()
+    # What later versions append is theirs to read; version 255 is forbidden.
+    if version == b"ff" or (version == b"00" and more is not None):
+        return None
+    state = _tracestate(headers) if b"tracestate" in unique else None
+    parent = SpanContext(int(trace_id, 16), int(span_id, 16), True, _FLAGS[int(flags, 16)], state)
+    return parent if parent.is_valid else None
+
+
+def _tracestate(headers: Headers) -> TraceState:
+    """What other vendors ask to pass on; empty when it is not valid (Trace Context level 2, section 3.3)."""
+    whole = b",".join(value for name, value in headers if name == b"tracestate")
+    members: dict[str, str] = {}
+    for member in whole.decode("latin-1").split(","):
+        trimmed = member.strip(" \t")
+        if not trimmed:
+            continue
+        match = _MEMBER.fullmatch(trimmed)
+        if match is None:
+            return TraceState.get_default()
+        members.setdefault(*match.groups())
+    state = TraceState()
+    if len(members) <= _MAX_MEMBERS and len(whole) <= _MAX_TRACESTATE:
+        # The constructor takes the keys of level 1 only and logs a warning for any other.
+        state._dict = members
+    return state
 
 
 def unsampled() -> Context:
