@@ -107,6 +107,9 @@ def setup_tracing(
             provider.send_to(_spans.put, _spans.flush)
             where.append(f"to {exporter.target} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:
+            from .trace.console import ConsoleProcessor
+
+            provider.add_span_processor(ConsoleProcessor())
             where.append("to the console")
         _tracing = provider
     trace.set_tracer_provider(provider)

@@ -158,11 +158,9 @@ class TracerProvider(sdk.TracerProvider):
             return send
 
         def finish(span: Span) -> None:
-            if span._extras is not None:
-                span._extras.settle()
             processors._on_ending(span)
-            processors.on_end(span)
             send(span)
+            processors.on_end(span)
 
         return finish
 
