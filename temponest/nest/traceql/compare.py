@@ -100,8 +100,8 @@ class Comparison:
                 continue
             present = np.flatnonzero(sums[OTHERS + 1 :]) + OTHERS + 1
             too_many = too_many or len(present) > self._top
-            best = present[np.argsort(-sums[present], kind="stable")][: self._top]
-            for number in best.tolist():
+            best = sorted(present.tolist(), key=lambda one: (-sums[one], repr(values.texts[one])))
+            for number in best[: self._top]:
                 labels: Labels = ((META_TYPE, word), (name, values.texts[number]))
                 series.append(Series(labels, counts[number, side].astype(np.float64)))
             total = counts[:, side].sum(axis=0).astype(np.float64)

@@ -179,4 +179,4 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _value(raw: str) -> Value:
     value = json.loads(raw)
-    return tuple(value) if isinstance(value, list) else value  # type: ignore[no-any-return]  # JSON is a Value
+    return tuple(value) if isinstance(value, list) else value
