@@ -167,6 +167,16 @@ class BatchQueue:
             self._unsent = None
         self._wake.put(None)
 
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, after `shutdown`.
+
+        Args:
+            timeout: seconds.
+        """
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            thread.join(timeout)
+
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="telemetry-export", daemon=True)
         self._thread = thread
