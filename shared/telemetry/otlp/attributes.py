@@ -7,7 +7,7 @@ mapping is one C loop over a table from (key, value) to bytes; only what the tab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.util.types import AnyValue
 
@@ -76,6 +76,16 @@ def _pair(key: str, value: Any, depth: int = 0) -> bytes:
     return text(_KEY, key) + message(_VALUE, any_value(value, depth))
 
 
+def _text_head(size: int) -> bytes:
+    """What stands before the characters of a text value: tag and length, twice."""
+    inner = _STRING + varint(size)
+    return _VALUE + varint(len(inner) + size) + inner
+
+
+_SHORT: Final = 256
+_SHORT_TEXT = tuple(_text_head(size) for size in range(_SHORT))
+
+
 class _Key:
     """What is known of an attribute's name.
 
@@ -138,8 +148,14 @@ class AttributeEncoder(dict[tuple[str, AnyValue], bytes]):
             known = self._learn(key)
         if not known.name:
             return b""
-        encoded = any_value(REDACTED if known.secret and kind is str else value)
-        field = message(self._tag, known.name + message(_VALUE, encoded))
+        if isinstance(value, str):
+            data = (REDACTED if known.secret else scrub(value)).encode("utf-8", "replace")
+            size = len(data)
+            head = _SHORT_TEXT[size] if size < _SHORT else _text_head(size)
+            body = known.name + head + data
+        else:
+            body = known.name + message(_VALUE, any_value(value))
+        field = message(self._tag, body)
         if table is not None and known.kept < _VALUES_PER_KEY and len(field) < _LONGEST_KEPT:
             self._keep(table, item, field, known)
         return field
