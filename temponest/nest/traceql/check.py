@@ -167,16 +167,20 @@ def _unary(node: Unary) -> None:
     if found is Type.ATTRIBUTE or node.operator in ("exists", "absent"):
         return
     if found not in NUMERIC if node.operator == "-" else found is not Type.BOOLEAN:
-        raise InvalidQueryError(f"'{node.operator}' cannot be applied to a {found}: {print_node(node)}")
+        raise InvalidQueryError(f"'{node.operator}' cannot be applied to {_a(found)}: {print_node(node)}")
 
 
 def _binary(operator: str, left: Type, right: Type, node: Node) -> None:
     fits = left is right or Type.ATTRIBUTE in (left, right) or (left in NUMERIC and right in NUMERIC)
     if not fits:
-        raise InvalidQueryError(f"a {left} and a {right} have no '{operator}': {print_node(node)}")
+        raise InvalidQueryError(f"{_a(left)} and {_a(right)} have no '{operator}': {print_node(node)}")
     for side in (left, right):
         if side is not Type.ATTRIBUTE and operator not in _OPERATORS_OF[side]:
-            raise InvalidQueryError(f"a {side} has no '{operator}': {print_node(node)}")
+            raise InvalidQueryError(f"{_a(side)} has no '{operator}': {print_node(node)}")
+
+
+def _a(found: Type) -> str:
+    return f"{'an' if found in (Type.ATTRIBUTE, Type.INTEGER) else 'a'} {found}"
 
 
 def _regex(node: Binary) -> None:
@@ -220,7 +224,7 @@ def _aggregate(node: Aggregate) -> Type:
     _field(node.operand)
     found = type_of(node.operand)
     if found is not Type.ATTRIBUTE and found not in NUMERIC:
-        raise InvalidQueryError(f"{node.function}() needs numbers, not a {found}: {print_node(node)}")
+        raise InvalidQueryError(f"{node.function}() needs numbers, not {_a(found)}: {print_node(node)}")
     _needs_span(f"{node.function}()", node.operand, node)
     return found
 
@@ -281,7 +285,7 @@ def _function(node: MetricsQuery) -> None:
         found = type_of(function.measured)
         if found is not Type.ATTRIBUTE and found not in NUMERIC:
             raise InvalidQueryError(
-                f"{function.function}() needs numbers, not a {found}: {print_node(function)}"
+                f"{function.function}() needs numbers, not {_a(found)}: {print_node(function)}"
             )
     for quantile in function.quantiles:
         if not 0 <= quantile <= 1:

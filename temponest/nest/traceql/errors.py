@@ -14,6 +14,10 @@ class TraceQLError(Exception):
     """A query that cannot be answered; the message is shown to whoever wrote it."""
 
 
+# Characters of a long line shown on either side of an error.
+LINE_SHOWN = 60
+
+
 class ParseError(TraceQLError):
     """The text is not TraceQL.
 
@@ -31,12 +35,16 @@ class ParseError(TraceQLError):
         start = query.rfind("\n", 0, position) + 1
         self.column = position - start + 1
         end = query.find("\n", start)
-        self._source_line = query[start : end if end >= 0 else len(query)]
+        line = query[start : end if end >= 0 else len(query)]
+        # Of a very long line only the neighbourhood, so that the caret is on the same screen.
+        cut = max(0, self.column - 1 - LINE_SHOWN) if len(line) > 2 * LINE_SHOWN else 0
+        self._source_line = line[cut : cut + 2 * LINE_SHOWN]
+        self._caret = self.column - 1 - cut
         super().__init__(reason)
 
     def __str__(self) -> str:
         # A tab in the line is kept before the caret, so that both are as wide in any terminal.
-        indent = "".join(c if c == "\t" else " " for c in self._source_line[: self.column - 1])
+        indent = "".join(c if c == "\t" else " " for c in self._source_line[: self._caret])
         return (
             f"parse error at line {self.line}, col {self.column}: {self.reason}\n"
             f"  {self._source_line}\n  {indent}^"

@@ -249,6 +249,7 @@ class Parser(FieldParser):
         raise self.unexpected("'{', '(' or an aggregate such as count()")
 
     def _negated(self, token: Token) -> Literal:
+        self.enter()
         operand = self._operand_expression()
         if not isinstance(operand, Literal):
             raise self.unexpected("a number after '-'", token)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..model.fetch import Attribute, AttributeScope
 from ..model.span import Kind, Status
-from .parse_fields import FIELD_BINDING
+from .parse_fields import COMPARISON, FIELD_BINDING
 from .tokens import MAX_INTEGER
 from .tree import (
     Aggregate,
@@ -157,7 +157,12 @@ def _field_operation(node: Unary | Binary) -> str:
             return f"{_field_side(node.operand)} {'!=' if node.operator == 'exists' else '='} nil"
         return node.operator + _field_side(node.operand)
     left = _field_side(node.left, node.operator if node.operator != "^" else "")
-    return f"{left} {node.operator} {_field_side(node.right)}"
+    match node.right:
+        case Unary(operator="-", operand=Literal()) if FIELD_BINDING[node.operator] == COMPARISON:
+            right = print_node(node.right)
+        case _:
+            right = _field_side(node.right)
+    return f"{left} {node.operator} {right}"
 
 
 def _field_side(node: Node, parent: str = "") -> str:

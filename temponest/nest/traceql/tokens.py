@@ -35,6 +35,8 @@ class Token:
 
 
 MAX_INTEGER = 2**63 - 1
+# Every unit once with all digits it can need is shorter.
+MAX_DURATION_CHARACTERS = 100
 
 # Longest first: the first alternative that matches wins.
 _SYMBOL = re.compile(r"[&!](?:>>|<<|>|<|~)|!=|=~|>=|<=|>>|<<|&&|\|\||[{}(),=<>~!+\-*/%^|]")
@@ -42,7 +44,8 @@ _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _NAME = re.compile(r"[^\W\d]\w*")
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?")
 _UNIT = "ns|us|µs|μs|ms|s|m|h|d|w|y"
-_DURATION = re.compile(rf"(?:(?:\d+\.?\d*|\.\d+)(?:{_UNIT}))+(?![\w.])")
+# Possessive repeats: a number gives no digit back, so hostile input costs linear time.
+_DURATION = re.compile(rf"(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:{_UNIT}))++(?![\w.])")
 _DURATION_PART = re.compile(rf"(\d+\.?\d*|\.\d+)({_UNIT})")
 _ATTRIBUTE_PART = re.compile(r"[^\s{}()=~!<>&|^,\"]+")
 
@@ -134,6 +137,8 @@ def _next(text: str, start: int) -> tuple[Token, int]:
         return _attribute(text, start, start + 1, AttributeScope.ANY, TokenKind.ATTRIBUTE)
     if name := _NAME.match(text, start):
         return _word(text, start, name.group(), name.end())
+    if text.startswith("/*", start):
+        raise ParseError("comment is not closed, expected '*/'", text, start)
     if symbol := _SYMBOL.match(text, start):
         return Token(TokenKind.SYMBOL, symbol.group(), start, symbol.group()), symbol.end()
     raise ParseError(f"unexpected character {first!r}", text, start)
@@ -234,7 +239,8 @@ def _escape(text: str, start: int) -> tuple[str, int]:
 
 def _number(text: str, start: int, number: re.Match[str]) -> tuple[Token, int]:
     if duration := _DURATION.match(text, start):
-        nanoseconds = parse_duration(duration.group())
+        text_is_short = len(duration.group()) <= MAX_DURATION_CHARACTERS
+        nanoseconds = parse_duration(duration.group()) if text_is_short else MAX_INTEGER + 1
         if nanoseconds > MAX_INTEGER:
             raise ParseError("duration out of range", text, start)
         return Token(TokenKind.DURATION, nanoseconds, start, duration.group()), duration.end()
@@ -243,7 +249,8 @@ def _number(text: str, start: int, number: re.Match[str]) -> tuple[Token, int]:
         raise ParseError("bad number; durations end in ns, us, ms, s, m, h or d", text, start)
     digits = number.group()
     if digits.isdecimal():
-        if int(digits) > MAX_INTEGER:
+        # Length first: Python refuses to convert thousands of digits.
+        if len(digits) > 19 or int(digits) > MAX_INTEGER:
             raise ParseError("integer out of range", text, start)
         return Token(TokenKind.INTEGER, int(digits), start, digits), end
     return Token(TokenKind.FLOAT, float(digits), start, digits), end

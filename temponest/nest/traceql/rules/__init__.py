@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from ..tree import Query
 from .alias_names import alias_names
+from .fold_constants import fold_constants
+from .merge_filters import merge_filters
+from .simplify_logic import simplify_logic
 
 Rule = Callable[[Query], Query]
 
-ORDER: tuple[Rule, ...] = (alias_names,)
+ORDER: tuple[Rule, ...] = (fold_constants, simplify_logic, merge_filters, alias_names)
 
 
 def rewrite(query: Query) -> Query:

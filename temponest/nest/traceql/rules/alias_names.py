@@ -7,9 +7,10 @@ services send either; the name in the query is looked up first.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ...model.fetch import Attribute, AttributeScope
-from ..tree import FieldExpression, FieldRef, Query
+from ..tree import FieldRef, Query
 from .transform import transform
 
 # Old name → stable name (semantic conventions 1.23 for HTTP, 1.28 for databases, 1.26 for messaging).
@@ -56,7 +57,7 @@ def aliases_of(attribute: Attribute) -> tuple[Attribute, ...]:
     return tuple(Attribute(attribute.scope, name) for name in _NAMES.get(attribute.name, ()))
 
 
-def _with_aliases(node: FieldExpression) -> FieldExpression:
+def _with_aliases(node: Any) -> Any:
     if isinstance(node, FieldRef) and (aliases := aliases_of(node.attribute)):
         return replace(node, aliases=aliases)
     return node
