@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench lock pages clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,16 +29,24 @@ $(READY_DEV): requirements-dev.lock $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
-demo: $(READY) ## Run two services and the nest with live traffic (ONCE=1: show one trace and end).
+demo: $(READY) lazy-pages ## Run two services and the nest with live traffic (ONCE=1: show one trace and end).
 	@$(BIN)/temponest demo $(if $(ONCE),--once) $(ARGS)
 
-test: $(READY_DEV) ## Run every test against real PostgreSQL, Valkey and nest.
+test: $(READY_DEV) lazy-pages ## Run every test against real PostgreSQL, Valkey and nest.
 	@$(BIN)/python -m pytest $(ARGS)
+
+pages: $(READY) ## Build the pages (Node from PATH, else from a wheel).
+	@$(BIN)/python web/build.py
+
+# Without Node or its registry the demo and the tests run without pages, and say so.
+.PHONY: lazy-pages
+lazy-pages: $(READY)
+	@$(BIN)/python web/build.py --optional
 
 lint: $(READY_DEV) ## Check style and types, tests included.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy shared services temponest tests benchmarks
+	@$(BIN)/mypy shared services temponest tests benchmarks web/build.py
 
 bench: $(READY_DEV) ## Measure against the named peers and print the tables.
 	@$(BIN)/python -m benchmarks $(ARGS)

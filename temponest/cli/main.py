@@ -13,6 +13,7 @@ from temponest import __version__
 COMMANDS = {
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
     "serve": ("temponest.cli.commands.serve", "Run the nest: receive, store and show telemetry."),
+    "ui": ("temponest.cli.commands.ui", "Show the pages over another Tempo and Prometheus."),
 }
 
 

@@ -1,0 +1,71 @@
+"""Chromium by Playwright, and the pages over the stand-in, for the tests and the screenshots."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from temponest.nest.api.pages import create_app
+from tests.nest.serving import serving
+from tests.web.standin import StandIn
+
+# What the nest says of itself to the pages.
+HERE = {
+    "otlp_grpc": "http://127.0.0.1:4317",
+    "otlp_http": "http://127.0.0.1:4318",
+    "last_refused": {
+        "time": 1_790_000_000,
+        "reason": "413: the body is larger than 64 MiB",
+        "from": "127.0.0.1",
+    },
+}
+
+
+def chromium_path() -> str | None:
+    """The Chromium of the system, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser; it ends with the block."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            # Under root, as in a container, Chromium's own sandbox cannot start.
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--force-color-profile=srgb",
+                "--font-render-hinting=none",
+            ],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def pages_over(standin: StandIn) -> Iterator[str]:
+    """Base address of the pages over a stand-in."""
+    app = create_app(standin.app(), standin.prometheus_app(), describe=lambda: HERE)
+    with serving(app) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+class Watched:
+    """Collects what a page must never do: break its policy, throw, or print an error."""
+
+    def __init__(self, page: Page) -> None:
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(f"threw {error}"))
+        page.on("console", self._console)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A refused request is shown by the page itself; Chromium prints it besides.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.problems.append(message.text)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.conftest import VIEWS
+from tests.web.standin import StandIn
+from tests.web.traces import Record
+
+each_view = pytest.mark.parametrize("page", VIEWS, indirect=True)
+
+
+@pytest.fixture
+def failed(standin: StandIn) -> list[Record]:
+    """The newest trace of a run that failed."""
+    return [spans for spans in standin.traces.values() if spans[0].error][-1]
+
+
+def address(spans: list[Record]) -> str:
+    return f"/trace/{spans[0].trace_id.hex()}"
+
+
+@each_view
+def test_the_tree_shows_every_span_with_its_place(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    tree = page.get_by_role("tree", name="Spans of the trace")
+    root = tree.get_by_role("treeitem", name="POST /api/v1/agents/{agent_id}/run, temponest")
+    expect(root).to_have_attribute("aria-level", "1")
+    expect(tree.get_by_role("treeitem", name="GET /api/v1/token/verify, temponest")).to_have_attribute(
+        "aria-level", "3"
+    )
+    expect(page.get_by_text(f"{len(failed)} spans")).to_be_visible()
+
+
+@each_view
+def test_a_click_shows_what_the_span_carries(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("treeitem", name=re.compile("^run agent")).click()
+    detail = page.get_by_role("complementary", name="Span details")
+    expect(detail).to_contain_text("upstream model timed out")
+    expect(detail).to_contain_text("exception.stacktrace")
+    expect(detail).to_contain_text("agent.model")
+    span = next(s for s in failed if s.name == "run agent")
+    expect(page).to_have_url(re.compile(f"span={span.span_id.hex()}"))
+
+
+def test_similar_siblings_are_one_row_until_it_is_opened(page: Page, failed: list[Record]) -> None:
+    n = sum(s.name == "SELECT documents" for s in failed)
+    page.goto(address(failed))
+    folded = page.get_by_role("treeitem", name=re.compile(f"^{n} . SELECT documents, folded$"))
+    expect(folded).to_contain_text("N+1?")
+    folded.click()
+    expect(page.get_by_role("treeitem", name=re.compile("^SELECT documents"))).to_have_count(n)
+
+
+def test_find_counts_steps_and_keeps_ancestors(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    expect(page.get_by_role("treeitem").first).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("db.system.name=redis")
+    n = sum(s.attributes.get("db.system.name") == "redis" for s in failed)
+    expect(page.get_by_text(str(n), exact=True).first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"1 of {n}")).to_be_visible()
+    page.get_by_label("Only matches").check()
+    names = page.get_by_role("treeitem").all_inner_texts()
+    assert len(names) < len(failed)
+    expect(page.get_by_role("treeitem", name="POST /api/v1/agents/{agent_id}/run, temponest")).to_be_visible()
+
+
+def test_the_keyboard_alone_walks_collapses_and_zooms(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    items = page.get_by_role("treeitem")
+    expect(items.first).to_be_visible()
+    before = items.count()
+    page.keyboard.press("ArrowDown")
+    expect(items.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowLeft")
+    expect(items).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    expect(items).to_have_count(before)
+    page.keyboard.press("e")
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text("run agent")
+    page.keyboard.press("f")
+    expect(page).to_have_url(re.compile("zoom="))
+    page.keyboard.press("0")
+    expect(page).not_to_have_url(re.compile("zoom="))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("complementary", name="Span details")).to_have_count(0)
+
+
+def test_flame_graph_statistics_and_logs_show_the_same_trace(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("tab", name="Flame graph").click()
+    expect(page.get_by_role("button", name=re.compile("^temponest-agents run agent:"))).to_be_visible()
+    page.get_by_role("tab", name="Statistics").click()
+    row = page.get_by_role("row", name=re.compile("SELECT documents"))
+    expect(row.get_by_role("cell").nth(1)).to_have_text(
+        str(sum(s.name == "SELECT documents" for s in failed))
+    )
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_role("table", name="Events in order of time")).to_contain_text("TimeoutError")
+    expect(page).to_have_url(re.compile("view=logs"))
+
+
+def test_orphans_are_shown_and_explained(page: Page, failed: list[Record]) -> None:
+    failed.remove(next(s for s in failed if s.name == "run agent"))
+    page.goto(address(failed))
+    expect(page.get_by_text("came without their parent")).to_be_visible()
+    page.get_by_role("button", name="Show the first").click()
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text("was not received")
+
+
+def test_a_circle_of_parents_is_opened_and_told(page: Page, failed: list[Record]) -> None:
+    a, b = failed[1], failed[2]
+    a.parent_id, b.parent_id = b.span_id, a.span_id
+    page.goto(address(failed))
+    expect(page.get_by_text("Parents go around in a circle")).to_be_visible()
+    expect(page.get_by_role("treeitem", name="GET /api/v1/token/verify, temponest")).to_be_visible()
+
+
+def test_a_part_of_a_trace_is_called_one(page: Page, standin: StandIn, failed: list[Record]) -> None:
+    standin.partial[failed[0].trace_id.hex()] = "trace exceeds max size (5 MB)"
+    page.goto(address(failed))
+    expect(page.get_by_text("This is a part of the trace.")).to_be_visible()
+    expect(page.get_by_text("trace exceeds max size (5 MB)")).to_be_visible()
+
+
+def test_clock_skew_is_shown_as_sent_until_it_is_adjusted(page: Page, failed: list[Record]) -> None:
+    for one in failed:
+        if one.service == "temponest-auth":
+            one.resource["host.name"] = "nest-2"
+            one.start -= 4_000_000_000
+    page.goto(address(failed))
+    expect(page.get_by_text("Times are shown as they were sent.")).to_be_visible()
+    page.get_by_role("button", name="Adjust clocks").click()
+    expect(page.get_by_text("Clocks are adjusted")).to_be_visible()
+    expect(page).to_have_url(re.compile("skew"))
+
+
+def test_an_open_trace_grows_in_place(page: Page, failed: list[Record]) -> None:
+    by = time.time_ns() - failed[0].start - 1_000_000_000
+    for span in failed:
+        span.start += by
+    late = failed.pop()
+    page.goto(address(failed))
+    expect(page.get_by_text(f"{len(failed)} spans")).to_be_visible()
+    page.get_by_role("treeitem", name=re.compile("^run agent")).click()
+    failed.append(late)
+    expect(page.get_by_text("1 new span")).to_be_visible()
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text("run agent")
+
+
+def test_a_trace_that_is_not_there_is_said_to_be_missing(page: Page) -> None:
+    page.goto("/trace/00000000000000000000000000000001")
+    expect(page.get_by_role("heading", name="This trace is not here")).to_be_visible()
+
+
+def test_the_copied_otlp_json_is_the_trace(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("button", name="OTLP JSON").click()
+    expect(page.get_by_role("status")).to_have_text("OTLP JSON copied")
+    data = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    spans = [s for r in data["resourceSpans"] for g in r["scopeSpans"] for s in g["spans"]]
+    assert {s["spanId"] for s in spans} == {s.span_id.hex() for s in failed}
+    root = next(s for s in spans if not s["parentSpanId"])
+    assert (root["startTimeUnixNano"], root["status"]["code"]) == (str(failed[0].start), 2)

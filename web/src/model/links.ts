@@ -1,0 +1,172 @@
+/** What each page keeps in its address. Defaults are never written, so links stay short and open for years. */
+import type { Selection } from './heatmap';
+
+export type Route =
+  | { readonly page: 'explore' }
+  | { readonly page: 'trace'; readonly id: string }
+  | { readonly page: 'compare'; readonly a: string; readonly b: string }
+  | { readonly page: 'services' }
+  | { readonly page: 'metrics' }
+  | { readonly page: 'live' }
+  | { readonly page: 'lost'; readonly path: string };
+
+const ID = '([0-9a-fA-F]{1,32})';
+
+export function routeOf(path: string): Route {
+  const clean = path.replace(/\/+$/, '') || '/';
+  if (clean === '/' || clean === '/search' || clean === '/explore') return { page: 'explore' };
+  const trace = new RegExp(`^/trace/${ID}$`).exec(clean);
+  if (trace) return { page: 'trace', id: padId(trace[1]) };
+  const compare = new RegExp(`^/(?:compare|trace)/${ID}(?:\\.\\.\\.|/)${ID}$`).exec(clean);
+  if (compare) return { page: 'compare', a: padId(compare[1]), b: padId(compare[2]) };
+  if (clean === '/services' || clean === '/metrics' || clean === '/live') {
+    return { page: clean.slice(1) as 'services' | 'metrics' | 'live' };
+  }
+  return { page: 'lost', path };
+}
+
+/** A trace id in full; leading zeros are often left out. */
+export const padId = (id: string): string => id.toLowerCase().padStart(32, '0');
+
+export const tracePath = (id: string, span?: string): string => `/trace/${padId(id)}${span ? `?span=${span}` : ''}`;
+
+/** A range of time: the last so many seconds, or two moments in unix seconds. */
+export type Range =
+  | { readonly last: number }
+  | { readonly from: number; readonly to: number };
+
+export const RANGES: readonly (readonly [number, string, string])[] = [
+  [300, '5m', 'Last 5 minutes'],
+  [900, '15m', 'Last 15 minutes'],
+  [3600, '1h', 'Last hour'],
+  [21600, '6h', 'Last 6 hours'],
+  [86400, '24h', 'Last 24 hours'],
+  [604800, '7d', 'Last 7 days'],
+];
+
+export const DEFAULT_RANGE: Range = { last: 3600 };
+
+export function readRange(params: URLSearchParams): Range {
+  const preset = RANGES.find(([, code]) => code === params.get('range'));
+  if (preset) return { last: preset[0] };
+  const [from, to] = [Number(params.get('from')), Number(params.get('to'))];
+  return from > 0 && to > from ? { from, to } : DEFAULT_RANGE;
+}
+
+export function writeRange(range: Range, params: URLSearchParams): void {
+  for (const key of ['range', 'from', 'to']) params.delete(key);
+  if ('last' in range) {
+    if (range.last !== 3600) params.set('range', RANGES.find(([s]) => s === range.last)?.[1] ?? '1h');
+  } else {
+    params.set('from', String(range.from));
+    params.set('to', String(range.to));
+  }
+}
+
+/** The two moments of a range in unix seconds, now being `nowMs`. */
+export function momentsOf(range: Range, nowMs: number): { from: number; to: number } {
+  if ('from' in range) return range;
+  // The end lies a second ahead: what was acknowledged this very second belongs to the answer.
+  const to = Math.ceil(nowMs / 1000) + 1;
+  return { from: to - range.last, to };
+}
+
+export interface ExploreState {
+  readonly query: string;
+  readonly range: Range;
+  readonly selection: Selection | null;
+  /** Spans that the heatmap counts. */
+  readonly spans: 'roots' | 'all';
+  readonly limit: number;
+  readonly sort: string;
+}
+
+export const EXPLORE_LIMIT = 50;
+
+export function readExplore(params: URLSearchParams): ExploreState {
+  const limit = Number(params.get('limit'));
+  return {
+    query: params.get('q') ?? '',
+    range: readRange(params),
+    selection: readSelection(params.get('sel')),
+    spans: params.get('spans') === 'all' ? 'all' : 'roots',
+    limit: limit > 0 && limit <= 1000 ? Math.floor(limit) : EXPLORE_LIMIT,
+    sort: params.get('sort') ?? '-start',
+  };
+}
+
+export function writeExplore(state: ExploreState): URLSearchParams {
+  const params = new URLSearchParams();
+  if (state.query.trim()) params.set('q', state.query);
+  writeRange(state.range, params);
+  if (state.selection) params.set('sel', writeSelection(state.selection));
+  if (state.spans !== 'roots') params.set('spans', state.spans);
+  if (state.limit !== EXPLORE_LIMIT) params.set('limit', String(state.limit));
+  if (state.sort !== '-start') params.set('sort', state.sort);
+  return params;
+}
+
+/** `fromMs-toMs-lowNs-highNs`; a missing last number means no upper bound. */
+export const writeSelection = (s: Selection): string =>
+  [s.fromMs, s.toMs, s.low, s.high === Infinity ? '' : s.high].join('-');
+
+function readSelection(text: string | null): Selection | null {
+  const found = /^(\d+)-(\d+)-(\d+)-(\d*)$/.exec(text ?? '');
+  if (!found) return null;
+  const [fromMs, toMs, low] = [1, 2, 3].map((i) => Number(found[i]));
+  const high = found[4] === '' ? Infinity : Number(found[4]);
+  return toMs > fromMs && high > low ? { fromMs, toMs, low, high } : null;
+}
+
+export const explorePath = (query: string, range?: Range): string => {
+  const params = new URLSearchParams();
+  if (query) params.set('q', query);
+  if (range) writeRange(range, params);
+  const text = params.toString();
+  return text ? `/?${text}` : '/';
+};
+
+export type TraceTab = 'waterfall' | 'flame' | 'statistics' | 'logs';
+
+export interface TraceState {
+  readonly tab: TraceTab;
+  /** Hex id of the selected span, or empty. */
+  readonly span: string;
+  readonly find: string;
+  readonly only: boolean;
+  readonly path: boolean;
+  readonly fold: boolean;
+  readonly skew: boolean;
+  /** Visible stretch of time in nanoseconds of the trace; null is all of it. */
+  readonly zoom: readonly [number, number] | null;
+}
+
+const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'logs'];
+
+export function readTraceState(params: URLSearchParams): TraceState {
+  const zoom = /^(\d+)-(\d+)$/.exec(params.get('zoom') ?? '');
+  const tab = params.get('view') as TraceTab;
+  return {
+    tab: TABS.includes(tab) ? tab : 'waterfall',
+    span: /^[0-9a-f]{16}$/.test(params.get('span') ?? '') ? (params.get('span') as string) : '',
+    find: params.get('find') ?? '',
+    only: params.has('only'),
+    path: !params.has('nopath'),
+    fold: !params.has('nofold'),
+    skew: params.has('skew'),
+    zoom: zoom && Number(zoom[2]) > Number(zoom[1]) ? [Number(zoom[1]), Number(zoom[2])] : null,
+  };
+}
+
+export function writeTraceState(state: TraceState): URLSearchParams {
+  const params = new URLSearchParams();
+  if (state.tab !== 'waterfall') params.set('view', state.tab);
+  if (state.span) params.set('span', state.span);
+  if (state.find) params.set('find', state.find);
+  if (state.only) params.set('only', '');
+  if (!state.path) params.set('nopath', '');
+  if (!state.fold) params.set('nofold', '');
+  if (state.skew) params.set('skew', '');
+  if (state.zoom) params.set('zoom', state.zoom.map(Math.round).join('-'));
+  return params;
+}

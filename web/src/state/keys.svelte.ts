@@ -1,0 +1,66 @@
+/** Every keyboard command in one list: it answers keys and writes the help. */
+import { untrack } from 'svelte';
+import { settings } from './settings.svelte';
+
+export interface Command {
+  /** `w`, `Shift+N`, `?`, `Escape`, or a sequence such as `g e`. */
+  readonly keys: readonly string[];
+  readonly label: string;
+  readonly group: string;
+  readonly run: (event: KeyboardEvent) => void;
+  /** Also answers while the reader types. */
+  readonly always?: boolean;
+}
+
+class Keys {
+  #commands = $state.raw<readonly Command[]>([]);
+  #pending = '';
+  #since = 0;
+
+  get commands(): readonly Command[] {
+    return this.#commands;
+  }
+
+  /** Adds commands for as long as a page is open; the answer takes them away again. */
+  register(commands: readonly Command[]): () => void {
+    // Whoever registers must not come to depend on what others register.
+    untrack(() => (this.#commands = [...this.#commands, ...commands]));
+    return () => {
+      untrack(() => (this.#commands = this.#commands.filter((c) => !commands.includes(c))));
+    };
+  }
+
+  handle(event: KeyboardEvent): void {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target as HTMLElement | null;
+    const typing = target?.matches('input, textarea, select, [contenteditable]') ?? false;
+    const inDialog = target?.closest('dialog') ?? null;
+    const key = nameOf(event);
+    const now = performance.now();
+    const sequence = now - this.#since < 1200 ? `${this.#pending} ${key}` : '';
+    const matches = (command: Command): boolean =>
+      (command.keys.includes(key) || (sequence !== '' && command.keys.includes(sequence))) &&
+      (!typing || command.always === true) &&
+      (!inDialog || command.always === true) &&
+      (settings.keys || command.always === true || key.length > 1);
+    const candidates = this.#commands.filter(matches);
+    // The page that opened last speaks first, and a sequence before a single key.
+    const found = candidates.reverse().find((c) => sequence !== '' && c.keys.includes(sequence)) ?? candidates[0];
+    this.#pending = typing ? '' : key;
+    this.#since = now;
+    if (!found) return;
+    event.preventDefault();
+    if (sequence !== '' && found.keys.includes(sequence)) this.#pending = '';
+    found.run(event);
+  }
+}
+
+/** WASD by place on the keyboard, everything else by what is printed. */
+function nameOf(event: KeyboardEvent): string {
+  const place = /^Key([WASD])$/.exec(event.code);
+  const key = place && event.key.length === 1 ? place[1].toLowerCase() : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const letter = /^[a-z]$/.test(key) || event.key.length > 1;
+  return event.shiftKey && letter ? `Shift+${key}` : key === ' ' ? (event.shiftKey ? 'Shift+Space' : 'Space') : key;
+}
+
+export const keys = new Keys();

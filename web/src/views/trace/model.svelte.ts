@@ -1,0 +1,128 @@
+/** Everything a trace page shows, derived from the trace and the view; nothing is kept twice. */
+import { criticalPath, pathTime } from '../../model/critical-path';
+import { findSpans } from '../../model/find';
+import { foldGroups } from '../../model/fold';
+import type { TraceState } from '../../model/links';
+import { collapsedBelow, reveal, rowIndexOf, visibleRows } from '../../model/rows';
+import { selfTimes } from '../../model/self-time';
+import { clockSkew, withShift } from '../../model/skew';
+import { findById, hasError, spanId, type Trace } from '../../model/trace';
+
+export class TraceModel {
+  raw = $state.raw() as Trace;
+  view = $state.raw() as TraceState;
+  collapsed = $state.raw<ReadonlySet<number>>(new Set());
+  unfolded = $state.raw<ReadonlySet<number>>(new Set());
+  errorsOnly = $state(false);
+  pathOnly = $state(false);
+
+  readonly skew = $derived(clockSkew(this.raw));
+  readonly trace: Trace = $derived(this.view.skew && this.skew ? withShift(this.raw, this.skew.shift) : this.raw);
+  readonly sections = $derived(criticalPath(this.trace));
+  readonly path = $derived(pathTime(this.trace, this.sections));
+  readonly self = $derived(selfTimes(this.trace));
+  readonly folds = $derived(foldGroups(this.raw));
+  readonly groups = $derived(this.view.fold ? this.folds : []);
+  readonly #find = $derived(this.view.find);
+  readonly found = $derived(findSpans(this.raw, this.#find));
+  readonly errors = $derived.by(() => {
+    const out: number[] = [];
+    for (let i = 0; i < this.raw.count; i++) if (hasError(this.raw, i)) out.push(i);
+    return out;
+  });
+  readonly only = $derived.by(() => this.#filter());
+  readonly rows = $derived(
+    visibleRows(this.raw, { collapsed: this.collapsed, groups: this.groups, unfolded: this.unfolded, only: this.only }),
+  );
+  readonly #span = $derived(this.view.span);
+  readonly selected = $derived(this.#span ? findById(this.raw, this.#span) : -1);
+  readonly selectedRow = $derived(this.selected < 0 ? -1 : rowIndexOf(this.raw, this.rows, this.groups, this.selected));
+  readonly #zoom = $derived(this.view.zoom);
+  readonly zoom: readonly [number, number] = $derived(this.#zoom ?? [0, this.trace.length || 1]);
+
+  constructor(trace: Trace, view: TraceState) {
+    this.raw = trace;
+    this.view = view;
+  }
+
+  #filter(): Uint8Array | null {
+    const finding = this.view.only && this.#find.trim() !== '';
+    if (!finding && !this.errorsOnly && !this.pathOnly) return null;
+    const marks = new Uint8Array(this.raw.count);
+    for (let i = 0; i < marks.length; i++) {
+      const keep =
+        (!finding || this.found.marks[i] === 1) &&
+        (!this.errorsOnly || hasError(this.raw, i)) &&
+        (!this.pathOnly || this.path[i] > 0);
+      marks[i] = keep ? 1 : 0;
+    }
+    return marks;
+  }
+
+  set(part: Partial<TraceState>): void {
+    this.view = { ...this.view, ...part };
+  }
+
+  select(span: number): void {
+    if (span >= 0) {
+      const opened = reveal(this.raw, span, this);
+      if (opened.collapsed.size !== this.collapsed.size) this.collapsed = opened.collapsed;
+      if (opened.unfolded.size !== this.unfolded.size) this.unfolded = opened.unfolded;
+    }
+    this.set({ span: span < 0 ? '' : spanId(this.raw, span) });
+  }
+
+  toggle(span: number): void {
+    if (this.raw.end[span] === span + 1) return;
+    const next = new Set(this.collapsed);
+    if (!next.delete(span)) next.add(span);
+    this.collapsed = next;
+  }
+
+  toggleGroup(first: number): void {
+    const next = new Set(this.unfolded);
+    if (!next.delete(first)) next.add(first);
+    this.unfolded = next;
+  }
+
+  collapseTo(depth: number): void {
+    this.collapsed = depth === Infinity ? new Set() : collapsedBelow(this.raw, depth);
+  }
+
+  /** Zooms about a moment (nanoseconds); `factor` below 1 comes closer. */
+  zoomAt(moment: number, factor: number): void {
+    const [from, to] = this.zoom;
+    const width = Math.min(this.trace.length, Math.max(100, (to - from) * factor));
+    const share = (moment - from) / (to - from || 1);
+    this.show(moment - width * share, moment + width * (1 - share));
+  }
+
+  pan(share: number): void {
+    const [from, to] = this.zoom;
+    const by = Math.max(-from, Math.min(this.trace.length - to, (to - from) * share));
+    this.show(from + by, to + by);
+  }
+
+  show(from: number, to: number): void {
+    const low = Math.max(0, Math.min(from, to));
+    const high = Math.min(this.trace.length, Math.max(from, to));
+    if (high - low < 1) return;
+    this.set({ zoom: low <= 0 && high >= this.trace.length ? null : [low, high] });
+  }
+
+  /** Takes a newer answer for the same trace; what was opened and closed stays so. */
+  grow(trace: Trace): void {
+    const carry = (spans: ReadonlySet<number>): Set<number> => {
+      const out = new Set<number>();
+      for (const span of spans) {
+        const at = findById(trace, spanId(this.raw, span));
+        if (at >= 0) out.add(at);
+      }
+      return out;
+    };
+    const [collapsed, unfolded] = [carry(this.collapsed), carry(this.unfolded)];
+    this.raw = trace;
+    this.collapsed = collapsed;
+    this.unfolded = unfolded;
+  }
+}
