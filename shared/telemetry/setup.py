@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .otlp.batch import BatchQueue, Counts
     from .otlp.exporter import Exporter
     from .otlp.request import Signal
+    from .otlp.target import Target
     from .resource import Identity
 
 _log = logging.getLogger("shared.telemetry")
@@ -34,6 +35,7 @@ _identity: Identity | None = None
 _tracing: trace.TracerProvider | None = None
 _metrics: metrics.MeterProvider | None = None
 _spans: BatchQueue | None = None
+_span_target: Target | None = None
 
 
 def setup_tracing(
@@ -72,7 +74,7 @@ def setup_tracing(
     Returns:
         The global tracer provider.
     """
-    global _tracing, _spans
+    global _tracing, _spans, _span_target
     choices.set_propagators()
     off = config.disabled()
     if off is not None:
@@ -103,7 +105,7 @@ def setup_tracing(
         wanted = _exporters("OTEL_TRACES_EXPORTER")
         where = []
         if "otlp" in wanted and (exporter := _exporter(Signal.TRACES, otlp_endpoint)) is not None:
-            _spans = _span_queue(identity, exporter)
+            _spans, _span_target = _span_queue(identity, exporter), exporter.target
             provider.send_to(_spans.put, _spans.flush)
             where.append(f"to {exporter.target} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:
@@ -169,8 +171,21 @@ def setup_metrics(
         if "otlp" in wanted and (exporter := _exporter(Signal.METRICS, otlp_endpoint)) is not None:
             every = _send_metrics(provider, identity, exporter, export_interval_millis)
             where.append(f"to {exporter.target} by {exporter.target.protocol} every {every:g} s")
+        if "console" in wanted:
+            _print_metrics(provider, export_interval_millis)
+            where.append("to the console")
+        if "prometheus" in wanted:
+            where.append(_serve_metrics(provider))
+
+        def follow_fork() -> None:
+            provider.resource = identity.resource
+
+        lifecycle.on_fork(follow_fork)
         _metrics = provider
     metrics.set_meter_provider(provider)
+    from .metrics.service import observe_service
+
+    observe_service(provider, _span_pipeline)
     _log.info("telemetry: metrics of %s go %s", identity.name, " and ".join(where) or "nowhere")
     return provider
 
@@ -178,6 +193,10 @@ def setup_metrics(
 def span_counts() -> Counts | None:
     """What became of the spans that ended in this process; None while none are sent anywhere."""
     return None if _spans is None else _spans.counts()
+
+
+def _span_pipeline() -> tuple[BatchQueue, Target] | None:
+    return None if _spans is None or _span_target is None else (_spans, _span_target)
 
 
 def get_tracer(name: str, version: str = "") -> trace.Tracer:
@@ -256,10 +275,7 @@ def _send_metrics(
     from .metrics import PeriodicReader, preferences
     from .otlp.metrics import OtlpMetricsExporter
 
-    if interval_millis is None or not interval_millis > 0:
-        if interval_millis is not None:
-            config.tell_once("export_interval_millis must be above 0; using the default")
-        interval_millis = config.integer("OTEL_METRIC_EXPORT_INTERVAL", 60_000, 1)
+    interval = _interval(interval_millis)
     wanted = preferences(
         config.choice(
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
@@ -273,9 +289,7 @@ def _send_metrics(
         ),
     )
     provider.add_metric_reader(
-        PeriodicReader(
-            OtlpMetricsExporter(exporter, identity.encoded), interval_millis / 1000, preferences=wanted
-        )
+        PeriodicReader(OtlpMetricsExporter(exporter, identity.encoded), interval, preferences=wanted)
     )
 
     def flush(deadline: float) -> None:
@@ -286,4 +300,36 @@ def _send_metrics(
             exporter.hurry(None)
 
     lifecycle.on_shutdown(flush)
-    return interval_millis / 1000
+    return interval
+
+
+def _interval(millis: float | None) -> float:
+    """Seconds between two exports of metrics."""
+    if millis is None or not millis > 0:
+        if millis is not None:
+            config.tell_once("export_interval_millis must be above 0; using the default")
+        millis = config.integer("OTEL_METRIC_EXPORT_INTERVAL", 60_000, 1)
+    return millis / 1000
+
+
+def _print_metrics(provider: MeterProvider, interval_millis: float | None) -> None:
+    from .metrics import PeriodicReader
+    from .metrics.console import ConsoleMetricsExporter
+
+    reader = PeriodicReader(ConsoleMetricsExporter(), _interval(interval_millis))
+    provider.add_metric_reader(reader)
+
+    def flush(deadline: float) -> None:
+        reader.flush(deadline)
+
+    lifecycle.on_shutdown(flush)
+
+
+def _serve_metrics(provider: MeterProvider) -> str:
+    from .metrics.scrape import ScrapeServer
+
+    try:
+        return f"to whoever scrapes {ScrapeServer(provider).address}"
+    except OSError as error:
+        config.tell_once(f"cannot serve metrics to Prometheus: {error}")
+        return "nowhere"

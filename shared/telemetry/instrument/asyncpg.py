@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider
 
+from ..cost import CLIENT
 from ..otlp.attributes import Prepared
 from ..trace.context import current
 from . import client, semconv, sql
@@ -185,6 +186,7 @@ class _Calls:
             context = current()
             if client.suppressed(context):
                 return await original(target, *args, **kwargs)
+            cost = CLIENT.begin()
             connection, text, sort = describe(target, *args, **kwargs)
             database = self._databases.get((connection._addr, connection._params.database))
             if database is None:
@@ -192,6 +194,8 @@ class _Calls:
             name, attributes = database.statements.get((text, sort)) or database.describe(text, sort)
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
+            if cost:
+                CLIENT.end(cost)
             error_type = None
             try:
                 return await original(target, *args, **kwargs)
@@ -199,9 +203,12 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
+                cost = CLIENT.begin()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
+                if cost:
+                    CLIENT.end(cost)
 
         return traced
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, TracerProvider
 
+from ..cost import CLIENT
 from ..trace.context import activate, current, deactivate
 from . import client, propagation
 from .http_client import Call, HTTPClient
@@ -84,8 +85,11 @@ class _Sending:
             if client.http_suppressed(context):
                 response = original(http_client, request)
                 return response
+            cost = CLIENT.begin()
             call = self._start(request, context)
             token = activate(call.span)
+            if cost:
+                CLIENT.end(cost)
             try:
                 response = original(http_client, request)
             except BaseException as error:
@@ -93,7 +97,10 @@ class _Sending:
                 raise
             finally:
                 deactivate(token)
+            cost = CLIENT.begin()
             _answered(call, request, response)
+            if cost:
+                CLIENT.end(cost)
             return response
 
         return send
@@ -106,8 +113,11 @@ class _Sending:
             if client.http_suppressed(context):
                 response = await original(http_client, request)
                 return response
+            cost = CLIENT.begin()
             call = self._start(request, context)
             token = activate(call.span)
+            if cost:
+                CLIENT.end(cost)
             try:
                 response = await original(http_client, request)
             except BaseException as error:
@@ -115,7 +125,10 @@ class _Sending:
                 raise
             finally:
                 deactivate(token)
+            cost = CLIENT.begin()
             _answered(call, request, response)
+            if cost:
+                CLIENT.end(cost)
             return response
 
         return send

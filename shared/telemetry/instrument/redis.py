@@ -9,6 +9,7 @@ from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
+from ..cost import CLIENT
 from ..otlp.attributes import Prepared
 from ..trace.context import current
 from . import client, semconv
@@ -99,6 +100,7 @@ class _Calls:
     def sync(self, describe: Any, original: Any) -> Any:
         @functools.wraps(original)
         def traced(target: Any, *args: Any, **options: Any) -> Any:
+            cost = CLIENT.begin()
             context = current()
             shape = None if client.suppressed(context) else describe(target, args)
             if shape is None:
@@ -106,6 +108,8 @@ class _Calls:
             name, attributes = shape
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
+            if cost:
+                CLIENT.end(cost)
             error_type = None
             try:
                 return original(target, *args, **options)
@@ -113,15 +117,19 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
+                cost = CLIENT.begin()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
+                if cost:
+                    CLIENT.end(cost)
 
         return traced
 
     def asynchronous(self, describe: Any, original: Any) -> Any:
         @functools.wraps(original)
         async def traced(target: Any, *args: Any, **options: Any) -> Any:
+            cost = CLIENT.begin()
             context = current()
             shape = None if client.suppressed(context) else describe(target, args)
             if shape is None:
@@ -129,6 +137,8 @@ class _Calls:
             name, attributes = shape
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
+            if cost:
+                CLIENT.end(cost)
             error_type = None
             try:
                 return await original(target, *args, **options)
@@ -136,9 +146,12 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
+                cost = CLIENT.begin()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
+                if cost:
+                    CLIENT.end(cost)
 
         return traced
 

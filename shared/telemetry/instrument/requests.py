@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import TracerProvider, set_span_in_context
 
+from ..cost import CLIENT
 from ..trace.context import current
 from . import client, propagation
 from .http_client import Call, HTTPClient
@@ -119,8 +120,11 @@ def _traced(http: HTTPClient, original: Any) -> Any:
         if client.http_suppressed(context):
             response = original(session, request, **kwargs)
             return response
+        cost = CLIENT.begin()
         hop = _Hop(http, request, context)
         token: Token[_Hop | None] = _hop.set(hop)
+        if cost:
+            CLIENT.end(cost)
         try:
             response = original(session, request, **kwargs)
         except BaseException as error:
@@ -128,7 +132,10 @@ def _traced(http: HTTPClient, original: Any) -> Any:
             raise
         finally:
             _hop.reset(token)
+        cost = CLIENT.begin()
         hop.answered(response)
+        if cost:
+            CLIENT.end(cost)
         return response
 
     return send

@@ -6,10 +6,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from .. import config
+from ..cost import exported
 from ..lifecycle import report
 from .points import ScopeMetrics
 from .provider import Collect
@@ -43,7 +43,6 @@ class PeriodicReader:
             `flush` and `close` only.
         timeout: seconds one export may take; `OTEL_METRIC_EXPORT_TIMEOUT` or 30 if None.
         preferences: temporality and aggregation that the exporter's receiver wants.
-        on_export_thread: called on the thread after every export, for measuring what it costs.
 
     Raises:
         ValueError: the interval is not above zero.
@@ -55,7 +54,6 @@ class PeriodicReader:
         interval: float | None = None,
         timeout: float | None = None,
         preferences: Preferences | None = None,
-        on_export_thread: Callable[[], None] | None = None,
     ) -> None:
         if interval is None:
             interval = config.integer("OTEL_METRIC_EXPORT_INTERVAL", 60_000, 1) / 1000
@@ -67,7 +65,6 @@ class PeriodicReader:
         self._exporter = exporter
         self._interval = interval
         self._timeout = timeout
-        self._on_export_thread = on_export_thread
         self._collect: Collect | None = None
         self._closed = False
         self._fresh()
@@ -97,8 +94,7 @@ class PeriodicReader:
                 self.flush(time.monotonic() + self._timeout)
             except Exception as error:  # noqa: BLE001 - the thread outlives any failure of an export
                 report(error, "the export of metrics")
-            if self._on_export_thread is not None:
-                self._on_export_thread()
+            exported("metrics")
 
     def flush(self, deadline: float) -> bool:
         """Collect and export now.

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 from ..config import Batching
+from ..cost import exported
 from ..lifecycle import report
 from .reply import Outcome
 from .request import Signal, assemble
@@ -130,6 +131,11 @@ class BatchQueue:
             if self._thread is None and not self._closed:
                 self._start()
 
+    @property
+    def capacity(self) -> int:
+        """Records that may wait."""
+        return self._batching.capacity
+
     def counts(self) -> Counts:
         """What became of every record so far; `ended == queued + exported + sum(dropped)` always holds."""
         with self._lock:
@@ -196,6 +202,7 @@ class BatchQueue:
                     if batch is None or not self._send(batch, time.monotonic() + self._batching.timeout):
                         break
                 whole += 1
+            exported(self._signal)
 
     def _drain(self, deadline: float) -> bool:
         """Send until all that had ended when this was called has left the queue."""

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from ..version import VERSION
 from .reply import Outcome
@@ -19,6 +19,11 @@ from .retry import delay
 from .target import Target
 
 USER_AGENT: Final = f"TempoNest/{VERSION} OTel-OTLP-Exporter-Python/{VERSION}"
+
+Observe: TypeAlias = Callable[[Target, Signal, int, float, Outcome], None]
+
+observe: Observe | None = None
+"""Set where metrics are on: told target, signal, bytes, seconds and outcome of every export."""
 
 _log = logging.getLogger("shared.telemetry")
 
@@ -78,6 +83,13 @@ class Exporter:
         Returns:
             The last attempt's outcome; a retryable one means that the deadline came first.
         """
+        began = time.monotonic()
+        outcome = self._deliver(signal, body, deadline)
+        if observe is not None:
+            observe(self.target, signal, len(body), time.monotonic() - began, outcome)
+        return outcome
+
+    def _deliver(self, signal: Signal, body: bytes, deadline: float) -> Outcome:
         if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return Outcome(
                 ok=False, retryable=True, reason="unreachable", message="another export takes too long"

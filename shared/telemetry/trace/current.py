@@ -13,6 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span as ApiSpan
 from opentelemetry.trace import Tracer
 
+from ..cost import CUSTOM
 from .context import activate, deactivate
 from .span import Span
 
@@ -33,13 +34,17 @@ class CurrentSpan:
         self._end = end_on_exit
 
     def __enter__(self) -> ApiSpan:
+        cost = CUSTOM.begin()
         self._span = span = self._tracer.start_span(*self._arguments)
         self._token = activate(span)
+        if cost:
+            CUSTOM.end(cost)
         return span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        cost = CUSTOM.begin()
         deactivate(self._token)
         span = self._span
         # Cancellation, GeneratorExit and their like end a block without being its failure.
@@ -47,6 +52,8 @@ class CurrentSpan:
             span.fail(error, escaped=False)
         if self._end:
             span.end()
+        if cost:
+            CUSTOM.end(cost)
 
     def __call__(self, function: F) -> F:
         """Decorate a function, a coroutine function or an (async) generator function: one span a call."""

@@ -16,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationInfo, Instrume
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AnyValue, Attributes
 
+from ..cost import SPANS_ENDED
 from . import extras as parts
 from . import ids
 from .extras import Extras
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _UNSET = Status()
+_ended = SPANS_ENDED.add
 
 
 class Span(sdk.Span):
@@ -187,6 +189,7 @@ class Span(sdk.Span):
             _late("end")
             return
         self._end_time = time_ns() if end_time is None else end_time
+        _ended()
         self._tracer.finish(self)
 
     def __exit__(

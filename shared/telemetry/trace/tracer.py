@@ -15,6 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
+from ..cost import SPANS_STARTED
 from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from . import ids
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .provider import TracerProvider
 
 _new = object.__new__
+_started = SPANS_STARTED.add
 _INTERNAL = SpanKind.INTERNAL
 _ENABLED = sdk._TracerConfig(is_enabled=True)
 _NO_STATE = TraceState.get_default()
@@ -132,6 +134,7 @@ class Tracer(sdk.Tracer):
         if not set_status_on_exception:
             span._set_status_on_exception = False
         span._start_time = time_ns() if start_time is None else start_time
+        _started()
         if self._processors is not None:
             self._processors.on_start(span, parent_context=context)
         return span

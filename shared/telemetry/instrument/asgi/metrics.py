@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import time_ns
 from typing import Any
@@ -11,8 +13,10 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 
 from ... import config
+from ...cost import METRICS
 from ...lifecycle import report
 from ...metrics.bound import Record, bound
+from ...metrics.runtime import LoopLag
 from ...trace.context import SPAN_KEY
 from .. import semconv
 from .route import Exclusion, route_of
@@ -85,6 +89,7 @@ class MetricsMiddleware:
             if body_sizes
             else ()
         )
+        self._lag = LoopLag(meter)
         self._in_flight: dict[tuple[str, str], Record] = {}
         self._series: dict[_Key, tuple[Record, ...]] = {}
 
@@ -95,8 +100,11 @@ class MetricsMiddleware:
                 send = _flushing(send)
             await self.app(scope, receive, send)
             return
+        cost = METRICS.begin()
         scope[MEASURED] = True
         request = _Request(self, scope, send)
+        if cost:
+            METRICS.end(cost)
         if self._sizes:
             receive = request.counting(receive)
             send = request.counting_send
@@ -115,10 +123,17 @@ class MetricsMiddleware:
             if not request.ended:
                 request.end(scope.get(STATE))
 
+    def _watch_loop(self) -> None:
+        # Without asyncio, as under trio, there is no such loop to watch.
+        with contextlib.suppress(RuntimeError):
+            self._lag.watch(asyncio.get_running_loop())
+
     def in_flight(self, method: str, scheme: str) -> Record:
         """Counts a request in and out again."""
         record = self._in_flight.get((method, scheme))
         if record is None:
+            # The first request of its kind: rare enough to look whether the loop is watched.
+            self._watch_loop()
             record = self._in_flight[method, scheme] = bound(
                 self._active, {"http.request.method": method, "url.scheme": scheme}
             )
@@ -232,11 +247,14 @@ class _Request:
     def end(self, traced: ServerRequest | None) -> None:
         """Record, once, and count the request out: also when it failed, was cancelled or lost its client."""
         self.ended = True
+        cost = METRICS.begin()
         try:
             self._active(-1, None, None)
             self._record(traced)
         except Exception as failure:  # noqa: BLE001 - a measurement must not fail the request
             report(failure, "measuring a request")
+        if cost:
+            METRICS.end(cost)
 
     def _record(self, traced: ServerRequest | None) -> None:
         scope = self._scope

@@ -10,6 +10,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, set_span_in_context
 
 from ...config import disabled
+from ...cost import SERVER
 from .. import propagation, semconv
 from .attributes import RequestAttributes
 from .headers import HeaderCapture
@@ -80,6 +81,7 @@ class TracingMiddleware:
             finally:
                 detach(token)
             return
+        cost = SERVER.begin()
         raw = scope.get("headers") or ()
         headers = dict(raw)
         parent = propagation.extract(raw, headers)
@@ -90,6 +92,8 @@ class TracingMiddleware:
         request = ServerRequest(self, span, scope, send, method)
         scope[STATE] = request
         token = attach(set_span_in_context(span, parent))
+        if cost:
+            SERVER.end(cost)
         try:
             await self.app(scope, receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
@@ -182,6 +186,7 @@ class ServerRequest:
 
     def finish(self) -> None:
         """End the span, once, with what is known by now."""
+        cost = SERVER.begin()
         self.end_ns = time_ns()
         span = self.span
         scope = self._scope
@@ -204,6 +209,8 @@ class ServerRequest:
                 span.set_attribute("error.type", self.error_type)
                 span.set_status(_ERROR)
         span.end(self.end_ns)
+        if cost:
+            SERVER.end(cost)
         if self.on_end is not None:
             self.on_end(self)
 
