@@ -16,7 +16,7 @@ from .log_record import Record
 _log = logging.getLogger("temponest.store")
 
 # A group this large amortises its sync; a larger one would only make the first sender wait.
-_GROUP = 8 * 1024 * 1024
+_GROUP = 4 * 1024 * 1024
 
 
 class Committer:

@@ -6,9 +6,9 @@ arrays); columns are compared by Arrow in test_column.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
+
+import re2
 
 from ..model.fetch import Operand, Operator
 from ..model.span import Value
@@ -34,7 +34,7 @@ def _compare(value: Value, operator: Operator, operand: Operand) -> bool:
         if not isinstance(value, str):
             return False
         if operator in (Operator.MATCH, Operator.NOT_MATCH):
-            return (_pattern(operand).fullmatch(value) is not None) is (operator is Operator.MATCH)
+            return _matches(operand, value) is (operator is Operator.MATCH)
     elif isinstance(operand, bool):
         if not isinstance(value, bool) or operator not in (Operator.EQ, Operator.NE):
             return False
@@ -49,6 +49,5 @@ def _compare(value: Value, operator: Operator, operand: Operand) -> bool:
     return sign in _ORDER.get(operator, ())
 
 
-@lru_cache(maxsize=256)
-def _pattern(expression: str) -> re.Pattern[str]:
-    return re.compile(expression)
+def _matches(pattern: str, value: str) -> bool:
+    return re2.fullmatch(pattern, value) is not None

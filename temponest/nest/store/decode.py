@@ -75,7 +75,7 @@ class Decoder:
             "links": _null_when_empty(spans.field("links")),
             **self._attributes(spans.field("attributes")),
         }
-        fixed = [columns.pop(name) for name in FIXED.names]
+        fixed = [_own(columns.pop(name)) for name in FIXED.names]
         schema = FIXED
         for name, array in columns.items():
             schema = schema.append(pa.field(name, array.type))
@@ -153,6 +153,11 @@ def columns_of(table: pa.Table, name: str) -> pa.Array:
     """A column of a table as one array."""
     column = table.column(name)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _own(array: pa.Array) -> pa.Array:
+    """A copy, because what the wire decoder made is freed only as a whole, attributes of all spans included."""
+    return pa.concat_arrays([array])
 
 
 def _parents(lists: pa.ListArray) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -22,49 +23,82 @@ Codes: TypeAlias = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The spans of a block by id and service, and for those with a parent the parent and own service."""
+    """What a block knows of calls.
+
+    Attributes:
+        services: service names by code.
+        tallies: calls between two services, both codes, where parent and child are in the block.
+        parents: parents that are not in the block, sorted.
+        children: service codes of the spans that have them.
+    """
 
     services: list[str]
-    ids: Ids
-    service_of_id: Codes
+    tallies: Counter[tuple[int, int]]
     parents: Ids
-    service_of_child: Codes
+    children: Codes
 
 
 def calls(block: Block, request: FetchRequest) -> Calls:
-    """What a block knows: any of its spans may be a parent, those in the window are children."""
-    table = block.read(["span_id", "parent_span_id", "service"])
-    service, parent = columns_of(table, "service"), columns_of(table, "parent_span_id")
-    codes = service.indices.to_numpy()
+    """The calls of the spans in the window; any span of the block may be a parent."""
+    ids, services, names = _spans(block)
+    parent = columns_of(block.read(["parent_span_id"]), "parent_span_id")
     rows = row_filter.rows(block, request)
     rows = rows[parent.is_valid().to_numpy(zero_copy_only=False)[rows]]
-    ids = _numbers(columns_of(table, "span_id"))
-    return Calls(service.dictionary.to_pylist(), ids, codes, _numbers(parent)[rows], codes[rows])
+    parents, children = _numbers(parent)[rows], services[rows]
+    at, known = _find(ids, parents)
+    outside = parents[~known]
+    order = np.argsort(outside)
+    tallies = _tally(services[at[known]], children[known])
+    return Calls(names, tallies, outside[order], children[~known][order])
 
 
-def edges(blocks: Sequence[Calls]) -> list[Edge]:
-    """Edges over all blocks, sorted by parent then child; parent and child may be in different blocks."""
-    if not blocks:
-        return []
+def edges(found: Sequence[Calls], blocks: Sequence[Block]) -> list[Edge]:
+    """Calls over all blocks, sorted by parent then child.
+
+    Args:
+        found: what each block knows by itself.
+        blocks: where the parents may be that are not in the block of their child.
+    """
+    total: Counter[tuple[str, str]] = Counter()
+    for one in found:
+        for (parent, child), tally in one.tallies.items():
+            total[one.services[parent], one.services[child]] += tally
     names: dict[str, int] = {}
-    renumber = [np.array([names.setdefault(name, len(names)) for name in one.services]) for one in blocks]
-    ids = np.concatenate([one.ids for one in blocks])
-    service_of_id = np.concatenate(
-        [new[one.service_of_id] for new, one in zip(renumber, blocks, strict=True)]
+    new = [np.array([names.setdefault(name, len(names)) for name in one.services], np.int64) for one in found]
+    parents = np.concatenate([np.empty(0, np.uint64), *(one.parents for one in found)])
+    children = np.concatenate(
+        [np.empty(0, np.int64), *(code[one.children] for code, one in zip(new, found, strict=True))]
     )
-    parents = np.concatenate([one.parents for one in blocks])
-    callee = np.concatenate([new[one.service_of_child] for new, one in zip(renumber, blocks, strict=True)])
+    for block in blocks if len(parents) else ():
+        ids, services, own = _spans(block)
+        at, known = _find(ids, parents)
+        by_code = list(names)
+        for (parent, child), tally in _tally(services[at[known]], children[known]).items():
+            total[own[parent], by_code[child]] += tally
+        parents, children = parents[~known], children[~known]
+    edges = (Edge(parent, child, tally) for (parent, child), tally in total.items() if parent != child)
+    return sorted(edges, key=lambda edge: (edge.parent, edge.child))
+
+
+def _spans(block: Block) -> tuple[Ids, Codes, list[str]]:
+    table = block.read(["span_id", "service"])
+    service = columns_of(table, "service")
+    return _numbers(columns_of(table, "span_id")), service.indices.to_numpy(), service.dictionary.to_pylist()
+
+
+def _find(ids: Ids, wanted: Ids) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """For each wanted id a row that has it, and whether there is one."""
     order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, parents, sorter=order), len(order) - 1)
-    caller = service_of_id[order[at]]
-    between = (ids[order[at]] == parents) & (caller != callee)
-    pairs, tallies = np.unique(caller[between] * len(names) + callee[between], return_counts=True)
-    by_code = list(names)
-    found = [
-        Edge(by_code[pair // len(names)], by_code[pair % len(names)], tally)
-        for pair, tally in zip(pairs.tolist(), tallies.tolist(), strict=True)
-    ]
-    return sorted(found, key=lambda edge: (edge.parent, edge.child))
+    at = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    return at, ids[at] == wanted
+
+
+def _tally(callers: Codes, callees: Codes) -> Counter[tuple[int, int]]:
+    width = int(callees.max(initial=0)) + 1
+    pairs, tallies = np.unique(callers.astype(np.int64) * width + callees, return_counts=True)
+    return Counter(
+        {divmod(pair, width): tally for pair, tally in zip(pairs.tolist(), tallies.tolist(), strict=True)}
+    )
 
 
 def _numbers(ids: pa.FixedSizeBinaryArray) -> Ids:

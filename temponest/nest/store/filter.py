@@ -111,14 +111,17 @@ def _attribute(block: Block, attribute: Attribute, condition: Condition) -> Mask
 def _intrinsic(block: Block, name: str, condition: Condition) -> Mask | None:
     operator, operands = condition.operator, condition.operands
     if name in _ID_BYTES:
-        if operator not in (Operator.EQ, Operator.EXISTS, Operator.ABSENT):
+        if operator is not Operator.EQ:
             return None
         ids = [parse_id(operand, _ID_BYTES[name]) for operand in operands]
         return _typed(
             _read(block, _INTRINSIC_COLUMNS[name]), operator, [one for one in ids if one is not None]
         )
     if name in _INTRINSIC_COLUMNS:
-        return _typed(_read(block, _INTRINSIC_COLUMNS[name]), operator, operands)
+        array = _read(block, _INTRINSIC_COLUMNS[name])
+        mask = _typed(array, operator, operands)
+        # Only the status message is null, where it is the empty string.
+        return mask | _numpy(array.is_null()) if satisfies("", operator, operands) else mask
     if name in _SCOPE_INTRINSICS:
         field = _SCOPE_INTRINSICS[name]
         return _wire(block, "scope", lambda b: getattr(otlp.scope(b), field), operator, operands)

@@ -23,7 +23,8 @@ _log = logging.getLogger("temponest.store")
 
 # How often age and size are looked at when nothing is sealed.
 _ROUND_SECONDS = 30.0
-# A query that began before a merge reads the merged files; none takes longer than this.
+# A query that began before files were replaced or dropped reads them to its end; none takes longer than this.
+# When the disk is full they go at once.
 _GRACE_SECONDS = 60.0
 # A disk that is full is not asked more often than this.
 _RETRY_SECONDS = 2.0
@@ -48,7 +49,7 @@ class Keeper:
         self._stopping = False
         self._idle = True
         self._failing = False
-        self._merged: list[tuple[float, list[Entry]]] = []
+        self._retired: list[tuple[float, list[Entry]]] = []
         self._thread = threading.Thread(target=self._run, name="nest-keeper", daemon=True)
         self.lost_segments = 0
 
@@ -131,8 +132,8 @@ class Keeper:
         return True
 
     def _round(self) -> None:
-        while self._merged and self._merged[0][0] < time.monotonic():
-            self._delete(self._merged.pop(0)[1])
+        while self._retired and (self._failing or self._retired[0][0] < time.monotonic()):
+            self._delete(self._retired.pop(0)[1])
         # Room first: what is dropped here may be what the next segment needs.
         self._retain()
         frozen = self._view.now.frozen
@@ -173,7 +174,7 @@ class Keeper:
         made = segment.write(self._layout.segments, name, table, merged)
         kept = [entry for entry in self._catalog.segments if entry not in group]
         self._commit(Catalog(self.covered, self._catalog.next_segment + 1, (*kept, made)))
-        self._merged.append((time.monotonic() + _GRACE_SECONDS, group))
+        self._retired.append((time.monotonic() + _GRACE_SECONDS, group))
 
     def _retain(self) -> None:
         entries = self._catalog.segments
@@ -184,7 +185,7 @@ class Keeper:
         if victims:
             kept = tuple(entry for entry in entries if entry not in victims)
             self._commit(Catalog(self.covered, self._catalog.next_segment, kept))
-            self._delete(victims)
+            self._retired.append((time.monotonic() + _GRACE_SECONDS, victims))
 
     def _commit(self, new: Catalog, **fields: object) -> None:
         """Make a catalog durable, then visible; segments that stay keep their objects."""

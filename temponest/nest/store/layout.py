@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from .errors import Held, Newer
@@ -63,9 +62,10 @@ class FolderLock:
 
     def release(self) -> None:
         """Give the folder back. The file stays: deleting it would let two processes lock two files."""
-        with suppress(OSError):
+        if self._file >= 0:
             os.ftruncate(self._file, 0)
-        os.close(self._file)
+            os.close(self._file)
+            self._file = -1
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,8 +15,8 @@ class Limits:
         memory_bytes: what the whole process may hold; the queue and the recent buffer get fixed shares of it.
         disk_bytes: what segments and log may take; above it whole segments are dropped.
         retention_seconds: segments whose newest span is older are dropped; 0 keeps everything.
-        seal_spans: spans in the recent buffer before they become a segment. 128 Ki spans make a segment of a
-            few megabytes: one is scanned in milliseconds and 10 million spans are about eighty of them.
+        seal_spans: spans in the recent buffer before they become a segment of a few megabytes: one is scanned
+            in milliseconds, 10 million spans are about a hundred, and writing one takes some 60 MB of memory.
         seal_seconds: age at which the recent buffer becomes a segment even when small, so that the log
             stays short and retention by age has something to drop.
         columns: attributes that get a typed column of their own in a segment; the others share one.
@@ -27,20 +27,20 @@ class Limits:
     memory_bytes: int = 300 * MIB
     disk_bytes: int = 10 * 1024 * MIB
     retention_seconds: int = 14 * 24 * 3600
-    seal_spans: int = 128 * 1024
+    seal_spans: int = 96 * 1024
     seal_seconds: int = 3600
     columns: int = 200
     linger_seconds: float = 0.1
 
     @property
     def queue_bytes(self) -> int:
-        """Bodies acknowledged and not yet decoded: an eighth of the memory, about a second of full load."""
-        return self.memory_bytes // 8
+        """Bodies acknowledged and not yet decoded, at most; half a second of full load."""
+        return self.memory_bytes // 12
 
     @property
     def batch_bytes(self) -> int:
-        """Bodies decoded at once. Larger batches cost less a span and hold more memory while they last."""
-        return min(8 * MIB, self.queue_bytes)
+        """Bodies decoded at once. Decoding takes five times their size while it lasts."""
+        return min(4 * MIB, self.queue_bytes)
 
     @property
     def seal_bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -31,13 +32,19 @@ _IDS = {"trace:id": "trace_id", "span:id": "span_id", "span:parentID": "parent_s
 
 
 class _Ids(Sequence[bytes]):
-    """Ids of rows, taken out of the column when they are looked at."""
+    """Ids of rows; the column is read when the first one is looked at, which most queries never do."""
 
-    def __init__(self, array: pa.FixedSizeBinaryArray) -> None:
-        self._array = array
+    def __init__(self, block: Block, name: str, rows: Rows) -> None:
+        self._block = block
+        self._name = name
+        self._rows = rows
+
+    @cached_property
+    def _array(self) -> pa.FixedSizeBinaryArray:
+        return columns_of(self._block.read([self._name]), self._name).take(pa.array(self._rows))
 
     def __len__(self) -> int:
-        return len(self._array)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -50,11 +57,10 @@ class _Ids(Sequence[bytes]):
 
 def project(block: Block, rows: Rows, attributes: Sequence[Attribute]) -> Columns:
     """Ids, times and the attributes of some rows of a block."""
-    table = block.read(["trace_id", "span_id", "start_ns", "duration_ns"])
-    taken = pa.array(rows)
+    table = block.read(["start_ns", "duration_ns"])
     return Columns(
-        trace_ids=_Ids(columns_of(table, "trace_id").take(taken)),
-        span_ids=_Ids(columns_of(table, "span_id").take(taken)),
+        trace_ids=_Ids(block, "trace_id", rows),
+        span_ids=_Ids(block, "span_id", rows),
         start_ns=columns_of(table, "start_ns").to_numpy()[rows],
         duration_ns=np.maximum(columns_of(table, "duration_ns").to_numpy()[rows], 0),
         attributes={attribute: column(block, rows, attribute) for attribute in attributes},

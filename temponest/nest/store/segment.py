@@ -25,7 +25,7 @@ _log = logging.getLogger("temponest.store")
 
 METADATA_KEY = b"temponest"
 # Rows read at once when a trace is looked up; smaller groups make that faster and the file larger.
-_ROW_GROUP = 32 * 1024
+_ROW_GROUP = 16 * 1024
 _TIMES = ("start_ns", "duration_ns")
 _IDS = ("span_id", "parent_span_id")
 

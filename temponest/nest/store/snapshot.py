@@ -116,7 +116,8 @@ class Snapshots:
     def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
         """Calls between services in the window."""
         request = FetchRequest(start_ns, end_ns)
-        return edges(list(self._ask(request, _never, lambda block: calls(block, request))))
+        found = list(self._ask(request, _never, lambda block: (block, calls(block, request))))
+        return edges([known for _, known in found], [block for block, _ in found])
 
     def _ask(
         self,

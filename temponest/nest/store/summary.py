@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
-from ..model.source import Operation
 from ..model.span import Value
 from . import bloom, otlp
 from .block import MemoryBlock
@@ -54,11 +53,6 @@ class Summary:
     rest: list[str] = field(default_factory=list)
     services: dict[str, list[tuple[str, int]] | None] = field(default_factory=dict)
     listed: bool = True
-
-    def operations(self, service: str) -> set[Operation] | None:
-        """Operations of a service, None when they have to be read from the columns."""
-        pairs = self.services.get(service, [])
-        return None if pairs is None else {Operation(name, kind) for name, kind in pairs}
 
 
 def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
@@ -131,6 +125,10 @@ class SummaryFile:
             raise Corrupt(path, _HEAD.size, "bad checksum or length")
         self._start = _HEAD.size + length
         self.summary = Summary(**json.loads(text))
+        self.summary.services = {
+            name: pairs if pairs is None else [(operation, kind) for operation, kind in pairs]
+            for name, pairs in self.summary.services.items()
+        }
         self._columns = {
             scope: frozenset(self.summary.names.get(scope.value, ())) for scope in AttributeScope
         }

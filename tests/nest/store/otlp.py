@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
-from temponest.nest.model.span import Value
+from temponest.nest.model.span import Attributes, Event, Link, Resource, Scope, Span, Value
 
 SECOND = 1_000_000_000
 EPOCH = 1_700_000_000 * SECOND
@@ -94,3 +95,51 @@ def any_value(value: Value) -> AnyValue:
 
 def _attributes(target: object, values: Mapping[str, Value]) -> None:
     target.extend(KeyValue(key=key, value=any_value(value)) for key, value in values.items())  # type: ignore[attr-defined] # a repeated KeyValue
+
+
+def parsed(encoded: bytes) -> list[Span]:
+    """The spans of a request by way of protobuf objects: what the store's columns are compared with."""
+    return [
+        _span(span, resource, Scope(scoped.scope.name, scoped.scope.version, _read(scoped.scope.attributes)))
+        for group in ExportTraceServiceRequest.FromString(encoded).resource_spans
+        for resource in [Resource(_read(group.resource.attributes), group.resource.dropped_attributes_count)]
+        for scoped in group.scope_spans
+        for span in scoped.spans
+    ]
+
+
+def _span(span: SpanMessage, resource: Resource, scope: Scope) -> Span:
+    return Span(
+        trace_id=span.trace_id.rjust(16, b"\0"),
+        span_id=span.span_id.rjust(8, b"\0"),
+        parent_span_id=span.parent_span_id and span.parent_span_id.rjust(8, b"\0"),
+        name=span.name,
+        kind=span.kind,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        status=span.status.code,
+        status_message=span.status.message,
+        attributes=_read(span.attributes),
+        resource=resource,
+        scope=scope,
+        events=[Event(one.time_unix_nano, one.name, _read(one.attributes)) for one in span.events],
+        links=[Link(one.trace_id, one.span_id, one.trace_state) for one in span.links],
+        trace_state=span.trace_state,
+        flags=span.flags,
+        dropped_attributes=span.dropped_attributes_count,
+        dropped_events=span.dropped_events_count,
+        dropped_links=span.dropped_links_count,
+    )
+
+
+def _read(pairs: Iterable[KeyValue]) -> Attributes:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(message: AnyValue) -> Value:
+    kind = message.WhichOneof("value")
+    if kind == "array_value":
+        return tuple(map(_value, message.array_value.values))
+    if kind == "kvlist_value":
+        return _read(message.kvlist_value.values)
+    return None if kind is None else getattr(message, kind)
