@@ -78,7 +78,7 @@ def setup_tracing(
     choices.set_propagators()
     off = config.disabled()
     if off is not None:
-        config.tell_once(f"off, because {off}")
+        _log.info("telemetry: traces are off, because %s", off)
         return trace.get_tracer_provider()
     with _lock:
         if _tracing is not None:
@@ -155,7 +155,7 @@ def setup_metrics(
     global _metrics
     off = config.disabled()
     if off is not None:
-        config.tell_once(f"off, because {off}")
+        _log.info("telemetry: metrics are off, because %s", off)
         return metrics.get_meter_provider()
     with _lock:
         if _metrics is not None:

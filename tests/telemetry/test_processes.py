@@ -217,7 +217,7 @@ def test_a_service_that_is_terminated_under_load_answers_and_loses_nothing(
 ) -> None:
     """Every answered request has its span, although uvicorn raises SIGTERM again and `atexit` never runs."""
     with serve(APP, receiver, tmp_path) as (process, address):
-        answered = []
+        answered: list[int] = []
 
         def ask(number: int) -> None:
             assert client.get(f"{address}/number/{number}").json() == number
