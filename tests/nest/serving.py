@@ -11,13 +11,15 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from temponest.nest.api.protocol import server_config
+
 
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[httpx.Client]:
     """A client of the application; the server ends with the block."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(server_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
