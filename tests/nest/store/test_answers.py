@@ -1,4 +1,4 @@
-"""Every kind of question, asked of the recent buffer, of segments and of both, against a plain list of spans."""
+"""Every kind of question, asked of recent spans, of segments and of both, against a plain list."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ GIVEN = [
         attributes={"who": "", "zone": "us", "f": 3.0},
     ),
 ]
-BODIES = [body(*GIVEN[:3]), body(*GIVEN[3:5]), body(*GIVEN[5:6]), body(*GIVEN[6:])]
+BODIES = [body(*GIVEN[:3]), body(*GIVEN[3:5]), body(*GIVEN[5:7]), body(*GIVEN[7:])]
 
 SPAN, RESOURCE, ANY = AttributeScope.SPAN, AttributeScope.RESOURCE, AttributeScope.ANY
 EVENT, LINK, INTRINSIC = AttributeScope.EVENT, AttributeScope.LINK, AttributeScope.INTRINSIC
