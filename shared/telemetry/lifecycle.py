@@ -5,7 +5,6 @@ Nothing here waits longer than it is told to, and nothing raises into the applic
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import logging
 import os
@@ -100,6 +99,8 @@ async def flush_at_lifespan_shutdown() -> None:
     uvicorn raises SIGTERM again once it is done, so `atexit` does not run: this is the last moment. Both
     middlewares await it in the task of the lifespan; the second finds it done.
     """
+    import asyncio  # brings ssl and more, which a script without an event loop never needs
+
     global _leaving_until, _lifespan_task
     try:
         task: Any = asyncio.current_task()

