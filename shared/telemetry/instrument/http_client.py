@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from time import perf_counter
 from typing import NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
+from ..config import text, words
 from . import client, semconv
+from .headers import HeaderCapture
 from .redact import redact_url
 from .semconv import Attributes
 
 _MAX_TARGETS = 1024
 _PORTS = {"http": 80, "https": 443}
 _MAY_BE_RESENT = frozenset({301, 302, 303, 307, 308, 401, 407, 408, 425, 429, 500, 502, 503, 504})
+
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Target(NamedTuple):
@@ -36,12 +43,13 @@ class Call:
         self._began = began
         self.span = span
 
-    def answered(self, status: int, version: str | None) -> bool:
+    def answered(self, status: int, version: str | None, headers: Headers = ()) -> bool:
         """End the span with the answer's status; returns whether the request may well be sent again.
 
         Args:
             status: status code of the answer.
             version: `network.protocol.version`, such as `1.1`.
+            headers: the answer's, looked at where `HTTPClient.response_headers` wants some.
         """
         span = self.span
         error = str(status) if status >= 400 else None
@@ -51,6 +59,8 @@ class Call:
                 span.set_attribute("network.protocol.version", version)
             if self._http.old_too:
                 span.set_attribute("http.status_code", status)
+            if self._http.response_headers:
+                span.set_attributes(self._http.response_headers(headers))
             if error is not None:
                 client.fail_with(span, error)
         self._end(status, error)
@@ -80,25 +90,37 @@ class HTTPClient:
         self._start_span = semconv.tracer(library, provider).start_span
         self._known = semconv.known_methods()
         self.old_too = semconv.old_http_too()
+        self.request_headers = HeaderCapture("client", "request")
+        self.response_headers = HeaderCapture("client", "response")
+        variable = f"OTEL_PYTHON_{library.upper()}_EXCLUDED_URLS"
+        patterns = words(variable if text(variable) else "OTEL_PYTHON_EXCLUDED_URLS", "")
+        self._excluded = re.compile("|".join(f"(?:{one})" for one in patterns)) if patterns else None
         self.record: client.RecordDuration | None = None
         self.targets: dict[tuple[str, str, str, int | None], Target] = {}
 
-    def start(self, target: Target, path: str, resends: int, context: Context) -> Call:
-        """Start the span of a request.
+    def start(
+        self, target: Target, path: str, resends: int, context: Context, headers: Headers = ()
+    ) -> Call | None:
+        """Start the span of a request, unless its URL is excluded (`OTEL_PYTHON_<LIBRARY>_EXCLUDED_URLS`).
 
         Args:
             target: from `target`.
             path: path and query as sent.
             resends: how often the request was sent before.
             context: holds the parent.
+            headers: the request's, looked at where `request_headers` wants some.
         """
-        attributes = target.attributes.copy()
         url = target.origin + path
+        if self._excluded is not None and self._excluded.search(url):
+            return None
+        attributes = target.attributes.copy()
         attributes["url.full"] = url = redact_url(url) if "?" in path else url
         if resends:
             attributes["http.request.resend_count"] = resends
         if self.old_too:
             attributes["http.url"] = url
+        if self.request_headers:
+            attributes |= self.request_headers(headers)
         began = perf_counter() if self.record is not None else 0.0
         return Call(
             self, self._start_span(target.span_name, context, SpanKind.CLIENT, attributes), attributes, began

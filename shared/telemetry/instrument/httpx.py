@@ -87,6 +87,9 @@ class _Sending:
                 return response
             cost = CLIENT.begin()
             call = self._start(request, context)
+            if call is None:
+                response = original(http_client, request)
+                return response
             token = activate(call.span)
             if cost:
                 CLIENT.end(cost)
@@ -98,7 +101,7 @@ class _Sending:
             finally:
                 deactivate(token)
             cost = CLIENT.begin()
-            _answered(call, request, response)
+            self._answered(call, request, response)
             if cost:
                 CLIENT.end(cost)
             return response
@@ -115,6 +118,9 @@ class _Sending:
                 return response
             cost = CLIENT.begin()
             call = self._start(request, context)
+            if call is None:
+                response = await original(http_client, request)
+                return response
             token = activate(call.span)
             if cost:
                 CLIENT.end(cost)
@@ -126,14 +132,14 @@ class _Sending:
             finally:
                 deactivate(token)
             cost = CLIENT.begin()
-            _answered(call, request, response)
+            self._answered(call, request, response)
             if cost:
                 CLIENT.end(cost)
             return response
 
         return send
 
-    def _start(self, request: Request, context: Context) -> Call:
+    def _start(self, request: Request, context: Context) -> Call | None:
         http = self._http
         # The parsed URL behind the public one: its properties build a new string or bytes at every look.
         url: Any = getattr(request.url, "_uri_reference", request.url)
@@ -146,9 +152,19 @@ class _Sending:
             path = request.url.raw_path.decode("ascii")
         else:
             path = url.path if url.query is None else f"{url.path}?{url.query}"
-        call = http.start(target, path or "/", request.extensions.get(_SENDS, 0), context)
-        _propagate(call.span, request, context)
+        resends = request.extensions.get(_SENDS, 0)
+        call = http.start(
+            target, path or "/", resends, context, request.headers.raw if http.request_headers else ()
+        )
+        if call is not None:
+            _propagate(call.span, request, context)
         return call
+
+    def _answered(self, call: Call, request: Request, response: Response) -> None:
+        version = response.extensions.get("http_version")
+        headers = response.headers.raw if self._http.response_headers else ()
+        if call.answered(response.status_code, None if version is None else _VERSIONS.get(version), headers):
+            request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
 
 
 def _propagate(span: Span, request: Request, context: Context) -> None:
@@ -160,12 +176,6 @@ def _propagate(span: Span, request: Request, context: Context) -> None:
         return
     for name, value in propagation.inject(span, context):
         request.headers[name] = value
-
-
-def _answered(call: Call, request: Request, response: Response) -> None:
-    version = response.extensions.get("http_version")
-    if call.answered(response.status_code, None if version is None else _VERSIONS.get(version)):
-        request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
 
 
 def _failed(call: Call, request: Request, error: BaseException) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -73,12 +73,13 @@ def _patch() -> None:
 class _Hop:
     """A request on the wire, current until it is answered."""
 
-    __slots__ = ("_call", "_token", "request")
+    __slots__ = ("_call", "_http", "_token", "request")
 
-    def __init__(self, http: HTTPClient, request: PreparedRequest, context: Context) -> None:
+    def __init__(self, http: HTTPClient, call: Call, request: PreparedRequest, context: Context) -> None:
         self.request = request
-        self._call: Call | None = _start(http, request, context)
-        span = self._call.span
+        self._http = http
+        self._call: Call | None = call
+        span = call.span
         for name, value in propagation.inject(span, context):
             request.headers[name] = value
         # urllib3 below may be instrumented as well.
@@ -88,7 +89,9 @@ class _Hop:
         call, self._call = self._call, None
         if call is not None:
             detach(self._token)
-            call.answered(response.status_code, _VERSIONS.get(getattr(response.raw, "version", 0)))
+            headers = _raw(response.headers) if self._http.response_headers else ()
+            version = _VERSIONS.get(getattr(response.raw, "version", 0))
+            call.answered(response.status_code, version, headers)
 
     def failed(self, error: BaseException) -> None:
         call, self._call = self._call, None
@@ -97,7 +100,7 @@ class _Hop:
             call.failed(error)
 
 
-def _start(http: HTTPClient, request: PreparedRequest, context: Context) -> Call:
+def _start(http: HTTPClient, request: PreparedRequest, context: Context) -> Call | None:
     url = request.url or ""
     method = request.method or ""
     try:
@@ -109,7 +112,18 @@ def _start(http: HTTPClient, request: PreparedRequest, context: Context) -> Call
     key = (method, parts.scheme, parts.hostname or "", port)
     target = http.targets.get(key) or http.keep(key, http.target(*key))
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return http.start(target, path, _resends.get(), context)
+    headers = _raw(request.headers) if http.request_headers else ()
+    return http.start(target, path, _resends.get(), context, headers)
+
+
+def _raw(headers: Mapping[str, str | bytes]) -> list[tuple[bytes, bytes]]:
+    return [
+        (
+            name.encode("latin-1", "replace"),
+            value if isinstance(value, bytes) else value.encode("latin-1", "replace"),
+        )
+        for name, value in headers.items()
+    ]
 
 
 def _traced(http: HTTPClient, original: Any) -> Any:
@@ -121,7 +135,11 @@ def _traced(http: HTTPClient, original: Any) -> Any:
             response = original(session, request, **kwargs)
             return response
         cost = CLIENT.begin()
-        hop = _Hop(http, request, context)
+        call = _start(http, request, context)
+        if call is None:
+            response = original(session, request, **kwargs)
+            return response
+        hop = _Hop(http, call, request, context)
         token: Token[_Hop | None] = _hop.set(hop)
         if cost:
             CLIENT.end(cost)

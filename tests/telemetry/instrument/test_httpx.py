@@ -262,3 +262,30 @@ def test_httpx2_is_traced_alike(recorded: Recorded, server: str) -> None:
     span = recorded.only()
     assert attributes_of(span)["url.full"] == f"{server}/two"
     assert seen["traceparent"].split("-")[2] == f"{context_of(span).span_id:016x}"
+
+
+def test_headers_are_recorded_where_named_and_secrets_in_them_never(
+    recorded: Recorded, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "X-.*,Authorization")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", "Content-Length")
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    response = httpx.get(server, headers={"x-tenant": "acme", "authorization": "Bearer s3cret"})
+    captured = {key: value for key, value in attributes_of(recorded.only()).items() if ".header." in key}
+    assert captured == {
+        "http.request.header.x-tenant": ("acme",),
+        "http.request.header.authorization": ("REDACTED",),
+        "http.response.header.content-length": (str(len(response.content)),),
+    }
+
+
+@pytest.mark.parametrize("variable", ["OTEL_PYTHON_HTTPX_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS"])
+async def test_excluded_urls_are_called_without_a_span(
+    recorded: Recorded, server: str, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/quiet")
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    async with httpx.AsyncClient() as client:
+        assert "traceparent" not in (await client.get(f"{server}/quiet")).json()
+        await client.get(f"{server}/loud")
+    assert [attributes_of(span)["url.full"] for span in recorded.spans] == [f"{server}/loud"]

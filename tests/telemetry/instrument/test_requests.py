@@ -104,3 +104,30 @@ def test_uninstrumented_sessions_are_as_they_were(recorded: Recorded, server: st
     instrumentation.uninstrument()
     assert "traceparent" not in requests.get(server, timeout=5).json()
     assert recorded.spans == []
+
+
+def test_headers_are_recorded_where_named_and_secrets_in_them_never(
+    recorded: Recorded, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "X-.*,Authorization")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", "Content-Length")
+    instrumentation.uninstrument()
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    headers = {"x-tenant": "acme", "authorization": "Bearer s3cret"}
+    response = requests.get(server, headers=headers, timeout=5)
+    captured = {key: value for key, value in attributes_of(recorded.only()).items() if ".header." in key}
+    assert captured == {
+        "http.request.header.x-tenant": ("acme",),
+        "http.request.header.authorization": ("REDACTED",),
+        "http.response.header.content-length": (str(len(response.content)),),
+    }
+
+
+def test_excluded_urls_are_called_without_a_span(
+    recorded: Recorded, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_REQUESTS_EXCLUDED_URLS", "/quiet")
+    instrumentation.uninstrument()
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    assert "traceparent" not in requests.get(f"{server}/quiet", timeout=5).json()
+    assert recorded.spans == []

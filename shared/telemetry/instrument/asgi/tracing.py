@@ -12,8 +12,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from ...config import disabled
 from ...cost import SERVER
 from .. import propagation, semconv
+from ..headers import HeaderCapture
 from .attributes import RequestAttributes
-from .headers import HeaderCapture
 from .route import Exclusion, route_of
 
 Scope = MutableMapping[str, Any]
@@ -61,8 +61,8 @@ class TracingMiddleware:
         self._excluded = Exclusion(excluded_urls)
         self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
         self._old_too = semconv.old_http_too()
-        self._request_headers = HeaderCapture("request")
-        self._response_headers = HeaderCapture("response")
+        self._request_headers = HeaderCapture("server", "request")
+        self._response_headers = HeaderCapture("server", "response")
         self._names: dict[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...config import words
-from ..redact import REDACTED, SENSITIVE_HEADERS
-from ..semconv import Attributes
+from ..config import words
+from .redact import REDACTED, SENSITIVE_HEADERS
+from .semconv import Attributes
 
-_VARIABLES = {
-    "request": "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
-    "response": "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
-}
-_SANITIZE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS"
+_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
 
 
 class HeaderCapture:
@@ -24,13 +20,14 @@ class HeaderCapture:
     more names.
 
     Args:
+        side: "server" or "client".
         direction: "request" or "response".
     """
 
-    def __init__(self, direction: str) -> None:
+    def __init__(self, side: str, direction: str) -> None:
         self._prefix = f"http.{direction}.header."
-        self._wanted = _any_of(_VARIABLES[direction])
-        self._sanitized = _any_of(_SANITIZE)
+        self._wanted = _any_of(f"{_VARIABLE}{side.upper()}_{direction.upper()}")
+        self._sanitized = _any_of(f"{_VARIABLE}SANITIZE_FIELDS")
 
     def __bool__(self) -> bool:
         return self._wanted is not None
