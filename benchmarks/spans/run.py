@@ -32,7 +32,7 @@ from shared.telemetry.otlp.batch import BatchQueue
 from shared.telemetry.otlp.reply import Outcome
 from shared.telemetry.otlp.request import Signal
 from shared.telemetry.otlp.spans import encode_resource, encode_span
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 
 RESOURCE = Resource({"service.name": "benchmark"})
 VARIETY = 512

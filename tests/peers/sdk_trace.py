@@ -39,7 +39,7 @@ if OURS in os.environ:
     # Loaded as a pytest plugin, before the tests import the SDK's names.
     import opentelemetry.sdk.trace
 
-    from shared.telemetry.trace import TracerProvider
+    from shared.telemetry.trace.provider import TracerProvider
 
     opentelemetry.sdk.trace.TracerProvider = TracerProvider  # type: ignore[misc]  # the purpose of this plugin
 

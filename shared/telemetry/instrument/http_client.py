@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from ..config import text, words
+from ..otlp.attributes import Extended, Prepared
 from . import client, semconv
 from .headers import HeaderCapture
 from .redact import redact_url
@@ -28,7 +29,7 @@ class Target(NamedTuple):
     """What all requests of one method to one host have in common."""
 
     span_name: str
-    attributes: Attributes
+    attributes: Prepared
     origin: str
 
 
@@ -37,7 +38,7 @@ class Call:
 
     __slots__ = ("_attributes", "_began", "_http", "span")
 
-    def __init__(self, http: HTTPClient, span: Span, attributes: Attributes, began: float) -> None:
+    def __init__(self, http: HTTPClient, span: Span, attributes: Prepared, began: float) -> None:
         self._http = http
         self._attributes = attributes
         self._began = began
@@ -113,8 +114,8 @@ class HTTPClient:
         url = target.origin + path
         if self._excluded is not None and self._excluded.search(url):
             return None
-        attributes = target.attributes.copy()
-        attributes["url.full"] = url = redact_url(url) if "?" in path else url
+        url = redact_url(url) if "?" in path else url
+        attributes: Attributes = {"url.full": url}
         if resends:
             attributes["http.request.resend_count"] = resends
         if self.old_too:
@@ -122,9 +123,9 @@ class HTTPClient:
         if self.request_headers:
             attributes |= self.request_headers(headers)
         began = perf_counter() if self.record is not None else 0.0
-        return Call(
-            self, self._start_span(target.span_name, context, SpanKind.CLIENT, attributes), attributes, began
-        )
+        extended = Extended(target.attributes, attributes)
+        span = self._start_span(target.span_name, context, SpanKind.CLIENT, extended)
+        return Call(self, span, target.attributes, began)
 
     def target(self, method: str, scheme: str, host: str, port: int | None) -> Target:
         """What is the same for all requests of this method to this host; worked out once and kept, bounded.
@@ -147,7 +148,7 @@ class HTTPClient:
             if number:
                 attributes["net.peer.port"] = number
         origin = f"{scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
-        return Target("HTTP" if known is semconv.OTHER_METHOD else method, attributes, origin)
+        return Target("HTTP" if known is semconv.OTHER_METHOD else method, Prepared(attributes), origin)
 
     def keep(self, key: tuple[str, str, str, int | None], target: Target) -> Target:
         """Keep a target for the next request; returns it."""

@@ -6,7 +6,7 @@ mapping is one C loop over a table from (key, value) to bytes; only what the tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.util.types import AnyValue
@@ -181,18 +181,55 @@ class AttributeEncoder(dict[tuple[str, AnyValue], bytes]):
             known.kept += 1
 
 
+PREPARED_AT_MOST: Final = 32
+"""Attributes in one `Prepared`."""
+
+
 class Prepared(dict[str, AnyValue]):
     """Attributes that many records share, encoded once: hand it to `start_span` like any other mapping.
 
     It is read only by convention; a span that sets one of its keys takes a copy first. With another
     implementation of the API it is a plain dict.
+
+    Raises:
+        ValueError: for more than `PREPARED_AT_MOST` attributes.
     """
 
     __slots__ = ("wire",)
 
     def __init__(self, attributes: Mapping[str, AnyValue]) -> None:
         super().__init__(attributes)
+        if len(self) > PREPARED_AT_MOST:
+            raise ValueError(
+                f"{len(self)} attributes are too many to prepare; give at most {PREPARED_AT_MOST}"
+            )
         self.wire: bytes = span_attributes.encode(self)
+
+
+class Extended(Mapping[str, AnyValue]):
+    """Prepared attributes and a few of one's own, for `start_span`: neither is copied.
+
+    Args:
+        prepared: shared by many records.
+        own: of this record only, and given away with it; none of its keys is in `prepared`, and nobody
+            changes its values any more.
+    """
+
+    __slots__ = ("own", "prepared")
+
+    def __init__(self, prepared: Prepared, own: dict[str, AnyValue]) -> None:
+        self.prepared = prepared
+        self.own = own
+
+    def __getitem__(self, key: str) -> AnyValue:
+        return self.own[key] if key in self.own else self.prepared[key]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.prepared
+        yield from self.own
+
+    def __len__(self) -> int:
+        return len(self.prepared) + len(self.own)
 
 
 span_attributes: AttributeEncoder = AttributeEncoder(b"\x4a")

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.util.types import AnyValue
 
-from ..otlp.attributes import shown
+from ..otlp.attributes import PREPARED_AT_MOST, shown
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Limits:
         "link_attributes",
         "links",
         "plain",
+        "shares",
         "span_length",
     )
 
@@ -46,6 +47,8 @@ class Limits:
         self.link_attributes = limits.max_link_attributes
         self.length = limits.max_attribute_length
         self.span_length = limits.max_span_attribute_length
+        # Prepared attributes and as many others then never reach the limit.
+        self.shares = self.span_length is None and self.attributes >= 2 * PREPARED_AT_MOST
         # Values of these types need no look before they are stored.
         self.plain = SCALARS if self.span_length is None else SCALARS - {str}
 

@@ -17,6 +17,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.util.types import AnyValue, Attributes
 
 from ..cost import SPANS_ENDED
+from ..otlp.attributes import PREPARED_AT_MOST
 from . import extras as parts
 from . import ids
 from .extras import Extras
@@ -78,11 +79,12 @@ class Span(sdk.Span):
         """Set one attribute. See `opentelemetry.trace.Span.set_attribute`."""
         limits = self._tracer.limits
         attributes = self._attrs
+        prepared = self._prepared
         if (
             self._end_time is None
             and type(value) in limits.plain
             and len(attributes) < limits.attributes
-            and self._prepared is None
+            and (prepared is None or (key not in prepared and len(attributes) < PREPARED_AT_MOST))
             and key.__class__ is str
         ):
             attributes[key] = value

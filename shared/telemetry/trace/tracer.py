@@ -17,7 +17,7 @@ from opentelemetry.util.types import Attributes
 
 from ..cost import SPANS_STARTED
 from ..lifecycle import report
-from ..otlp.attributes import Prepared
+from ..otlp.attributes import Extended, Prepared
 from . import ids
 from .context import SPAN_KEY, current
 from .current import CurrentSpan
@@ -35,6 +35,7 @@ _new = object.__new__
 _started = SPANS_STARTED.add
 _INTERNAL = SpanKind.INTERNAL
 _ENABLED = sdk._TracerConfig(is_enabled=True)
+_SAMPLED = FLAGS[3]
 _NO_STATE = TraceState.get_default()
 
 
@@ -59,8 +60,11 @@ class Tracer(sdk.Tracer):
         self._generator: IdGenerator | None = provider.own_ids
         self._keeper: Keeper | None = provider.keeper
         self._processors = provider.processors
-        self._attributes_as_given = self.limits.span_length is None
+        self._shares = self.limits.shares
         self._follows = self._rules.local_sampled == ALWAYS and self._tracer_config.is_enabled
+        self._starts = (
+            self._rules.root == ALWAYS and self._generator is None and self._tracer_config.is_enabled
+        )
         self.finish = provider.finisher(self.scope)
 
     def _set_tracer_config(self, tracer_config: sdk._TracerConfig) -> None:
@@ -84,7 +88,8 @@ class Tracer(sdk.Tracer):
             name: a name with few variants: a route template, never a path.
             context: holds the parent; the current context if None.
             kind: the span's role.
-            attributes: a mapping, copied; `otlp.attributes.Prepared` is shared and costs nothing to encode.
+            attributes: a mapping, copied; `otlp.attributes` has two that are not copied and nearly free
+                to encode.
             links: spans this one is related to.
             start_time: nanoseconds since the epoch; now if None.
             record_exception: record what leaves the span's `with` block as an event.
@@ -96,6 +101,9 @@ class Tracer(sdk.Tracer):
         if type(parent) is Span and parent._trace.sampled and self._follows:
             trace = parent._trace
             origin = parent._span_id
+        elif parent is None and self._starts:
+            trace = LocalTrace(ids.bits(128) or ids.trace_id(), _SAMPLED)
+            origin = None
         else:
             decided = self._decide(context, active, name, kind, attributes, links)
             if not isinstance(decided, tuple):
@@ -113,13 +121,12 @@ class Tracer(sdk.Tracer):
         span._end_time = None
         span._extras = None
         span._prepared = None
-        if not attributes:
+        if attributes is None:
             span._attrs = {}
-        elif (
-            type(attributes) is Prepared
-            and self._attributes_as_given
-            and len(attributes) <= self.limits.attributes
-        ):
+        elif type(attributes) is Extended and self._shares:
+            span._prepared = attributes.prepared
+            span._attrs = attributes.own
+        elif type(attributes) is Prepared and self._shares:
             span._prepared = attributes
             span._attrs = {}
         else:
@@ -178,6 +185,7 @@ class Tracer(sdk.Tracer):
         rules = self._rules
         trace: LocalTrace | None = None
         origin: int | SpanContext | None = None
+        remote: SpanContext | None = None
         state = _NO_STATE
         kind_of_parent = type(parent)
         if kind_of_parent is Span or kind_of_parent is Unsampled:
@@ -221,7 +229,8 @@ class Tracer(sdk.Tracer):
             if trace is not None:
                 origin = parent.get_span_context()  # type: ignore[attr-defined]  # a span, see above
             trace = LocalTrace(trace_id, FLAGS[random | sampled], state)
-            if self._keeper is not None and not sampled:
+            # Below a local span that is not recorded nothing is: somebody left this request out.
+            if self._keeper is not None and not sampled and (remote is None or remote.is_remote):
                 trace.held = self._keeper.hold()
         if recorded or (trace.held is not None and kind_of_parent is not Unsampled):
             return trace, origin, attributes
@@ -246,7 +255,7 @@ class Tracer(sdk.Tracer):
     def _take(self, span: Span, attributes: Mapping[str, object]) -> None:
         """Copy the attributes: at once when they are immutable and within the limits, one by one when not."""
         taken = dict(attributes)
-        few = self._attributes_as_given and len(taken) <= self.limits.attributes
+        few = self.limits.span_length is None and len(taken) <= self.limits.attributes
         if few and _immutable(taken.values()):
             span._attrs = taken  # type: ignore[assignment]  # looked at when it is read
             return

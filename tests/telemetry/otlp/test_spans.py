@@ -25,10 +25,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.telemetry.otlp.attributes import Prepared
+from shared.telemetry.otlp.attributes import Extended, Prepared
 from shared.telemetry.otlp.spans import encode_resource, encode_scope, encode_span
 from shared.telemetry.scrub import is_secret_name
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 from shared.telemetry.trace.span import Span
 
 # Scrubbing is tested on its own; here nothing generated may look like a secret.
@@ -48,6 +48,9 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 ATTRIBUTES = st.dictionaries(KEYS, VALUES, max_size=8)
+SIMPLE: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    KEYS, st.one_of(TEXT, INTS, FLOATS, st.booleans()), max_size=3
+)
 TIMES = st.integers(1, 2**63 - 1)
 STATES = st.sampled_from([TraceState(), TraceState([("a", "1")]), TraceState([("a", "1"), ("b@c", "x y")])])
 CONTEXTS = st.builds(
@@ -70,11 +73,12 @@ def spans(draw: st.DrawFn) -> Span:
     if draw(st.booleans()):
         context = set_span_in_context(TRACER.start_span("above", context), context)
     at_start = draw(ATTRIBUTES)
+    own = {key: value for key, value in draw(SIMPLE).items() if key not in at_start}
     span = TRACER.start_span(
         draw(TEXT),
         context,
         draw(st.sampled_from(SpanKind)),
-        Prepared(at_start) if draw(st.booleans()) else at_start,
+        draw(st.sampled_from([Prepared(at_start), Extended(Prepared(at_start), own), at_start])),
         [
             Link(context, attributes)
             for context, attributes in draw(st.lists(st.tuples(CONTEXTS, ATTRIBUTES), max_size=2))

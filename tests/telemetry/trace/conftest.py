@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 
 
 class Sent(list[Span]):

@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
-from shared.telemetry.trace import TracerProvider
 from shared.telemetry.trace.console import SPANS, ConsoleProcessor
+from shared.telemetry.trace.provider import TracerProvider
 
 Provide = Callable[..., TracerProvider]
 

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace import INVALID_SPAN, get_current_span
 
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 
 from .conftest import Sent
 

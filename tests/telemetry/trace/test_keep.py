@@ -15,8 +15,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.telemetry.trace import TracerProvider
 from shared.telemetry.trace.keep import Keeper
+from shared.telemetry.trace.provider import TracerProvider
 
 from .conftest import Sent
 

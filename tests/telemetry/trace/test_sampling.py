@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import Attributes
 
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 
 from .conftest import Sent
 

@@ -18,7 +18,7 @@ from opentelemetry.trace import (
 )
 
 from shared.telemetry.otlp.attributes import Prepared
-from shared.telemetry.trace import TracerProvider
+from shared.telemetry.trace.provider import TracerProvider
 from shared.telemetry.trace.span import Span
 
 from .conftest import Sent

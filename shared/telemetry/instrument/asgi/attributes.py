@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from ...otlp.attributes import Extended, Prepared
 from ..redact import redact_query
 from ..semconv import OTHER_METHOD, Attributes
 
@@ -28,10 +29,10 @@ class RequestAttributes:
     def __init__(self, known: frozenset[str], *, old_too: bool) -> None:
         self._known = known
         self._old_too = old_too
-        self._templates: dict[tuple[Any, ...], Attributes] = {}
+        self._templates: dict[tuple[Any, ...], Prepared] = {}
 
-    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Attributes:
-        """Attributes for sampling and for the span; the dictionary is the caller's."""
+    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Extended:
+        """Attributes for sampling and for the span."""
         key = (
             scope.get("method", "GET"),
             scope.get("scheme", "http"),
@@ -41,12 +42,12 @@ class RequestAttributes:
         )
         template = self._templates.get(key)
         if template is None:
-            template = self._template(*key, scope.get("server"))
+            template = Prepared(self._template(*key, scope.get("server")))
             if len(self._templates) >= _MAX_TEMPLATES:
                 self._templates.clear()
             self._templates[key] = template
-        attributes = template.copy()
-        attributes["url.path"] = path = scope["path"]
+        path = scope["path"]
+        attributes: Attributes = {"url.path": path}
         query = scope.get("query_string")
         shown = ""
         if query:
@@ -69,7 +70,7 @@ class RequestAttributes:
             if client is not None:
                 attributes["net.peer.ip"] = client[0]
                 attributes["net.peer.port"] = client[1]
-        return attributes
+        return Extended(template, attributes)
 
     def method(self, scope: Scope) -> str:
         """The method as it may appear in a span's name: `HTTP` for one that is not known."""
