@@ -101,7 +101,7 @@ def _once(console: Console, stack: Stack) -> int:
         stack.check()
         try:
             if found := newest(tempo):
-                console.print(waterfall(found[1], found[0]))
+                console.print(waterfall(found[1], found[0], console.width))
                 return 0
             if tempo.search("{}", limit=1):
                 problem = "traces arrive, but none crosses both services with PostgreSQL and Redis"
@@ -120,7 +120,10 @@ def _live(console: Console, stack: Stack) -> int:
             stack.check()
             with contextlib.suppress(ApiError):
                 if found := newest(tempo):
-                    live.update(Group(_where(stack), Text(), waterfall(found[1], found[0])), refresh=True)
+                    live.update(
+                        Group(_where(stack), Text(), waterfall(found[1], found[0], console.width)),
+                        refresh=True,
+                    )
             pause.wait(REFRESH)
 
 

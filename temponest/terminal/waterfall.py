@@ -12,7 +12,7 @@ from temponest.client.trace import Span, Trace
 
 # Told apart by people who do not tell red from green, on dark and light; red is kept for errors.
 COLOURS = ("cyan", "yellow", "magenta", "blue", "green", "bright_black")
-BAR_WIDTH = 32
+DURATION_WIDTH = len("999.9 ms")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -25,25 +25,33 @@ def duration(nanoseconds: float) -> str:
     return f"{nanoseconds / 1e9:.2f} s"
 
 
-def waterfall(trace: Trace, trace_id: str) -> RenderableType:
+def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
     """A header line, then one line a span: tree, bar on the trace's time line, duration.
+
+    A span's service is named where it differs from its parent's.
 
     Args:
         trace: the trace, with at least one span.
         trace_id: its id, for the header.
+        width: columns of the terminal; the bars take a quarter of them.
     """
+    bar_width = max(10, min(60, width // 4))
     colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(trace.services)}
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(width=BAR_WIDTH, no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
+    table.add_column(width=bar_width, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, min_width=DURATION_WIDTH)
+    services = {span.span_id: span.service for span in trace.spans}
     for span, lead in _lines(trace):
         colour = colours[span.service]
-        label = Text.assemble((lead, "dim"), (f"{span.service} ", colour), span.name)
+        service = "" if services.get(span.parent_id) == span.service else f"{span.service} "
+        label = Text.assemble((lead, "dim"), (service, colour), span.name)
         if span.status == "error":
             label.append(f"  ✗ {_one_line(span.status_message) or 'error'}", "bold red")
         table.add_row(
-            label, _bar(span, trace, "red" if span.status == "error" else colour), duration(span.duration_ns)
+            label,
+            _bar(span, trace, bar_width, "red" if span.status == "error" else colour),
+            duration(span.duration_ns),
         )
     total = duration(trace.end_ns - trace.start_ns)
     count = f"{len(trace.spans)} span{'s' if len(trace.spans) != 1 else ''}"
@@ -74,12 +82,12 @@ def _lines(trace: Trace) -> Iterator[tuple[Span, str]]:
             stack.append((child, below + ("└ " if last else "├ "), below + ("  " if last else "│ ")))
 
 
-def _bar(span: Span, trace: Trace, colour: str) -> Text:
+def _bar(span: Span, trace: Trace, width: int, colour: str) -> Text:
     whole = max(1, trace.end_ns - trace.start_ns)
-    begin = BAR_WIDTH * (span.start_ns - trace.start_ns) / whole
-    size = BAR_WIDTH * span.duration_ns / whole
-    offset = min(int(begin), BAR_WIDTH - 1)
+    begin = width * (span.start_ns - trace.start_ns) / whole
+    size = width * span.duration_ns / whole
+    offset = min(int(begin), width - 1)
     # Half an eighth at least, so that the shortest span can be seen.
-    eighths = max(1, min(round(size * 8), (BAR_WIDTH - offset) * 8))
+    eighths = max(1, min(round(size * 8), (width - offset) * 8))
     full, rest = divmod(eighths, 8)
     return Text(" " * offset + EIGHTHS[8] * full + (EIGHTHS[rest] if rest else ""), colour)

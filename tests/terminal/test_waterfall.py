@@ -10,6 +10,8 @@ from temponest.terminal.waterfall import duration, waterfall
 
 
 def span(name: str, start_ns: int, end_ns: int, *children: Span, status: str = "unset") -> Span:
+    for child in children:
+        child.parent_id = name
     return Span(name, "", name, "shop", "internal", status, "", start_ns, end_ns, {}, list(children))
 
 
@@ -27,12 +29,12 @@ def test_a_trace_is_drawn_as_a_tree_beside_its_time_line() -> None:
     assert lines[0] == f"Trace {'ab' * 16}  4 spans over shop in 1.00 µs"
     assert [re.split(" {2,}| █", line)[0] for line in lines[1:]] == [
         "shop request",
-        "├ shop work",
-        "│ └ shop query",
-        "└ shop answer",
+        "├ work",
+        "│ └ query",
+        "└ answer",
     ]
-    # A quarter of 32 columns before it, half of them filled.
-    assert " " * 8 + "█" * 16 + " " in lines[2]
+    # A quarter of 20 columns before it, half of them filled.
+    assert " " * 5 + "█" * 10 + " " in lines[2]
 
 
 def test_an_error_is_marked_with_its_message_on_one_line() -> None:

@@ -156,7 +156,7 @@ def columns_of(table: pa.Table, name: str) -> pa.Array:
 
 
 def _own(array: pa.Array) -> pa.Array:
-    """A copy, because what the wire decoder made is freed only as a whole, attributes of all spans included."""
+    """A copy: what the wire decoder made is freed only as a whole, attributes of all spans included."""
     return pa.concat_arrays([array])
 
 

@@ -1,0 +1,92 @@
+"""What both transports do with a request: bound it, check it, keep it, and only then acknowledge it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from ..model.signal import Signal
+from ..store.errors import Closed, Full
+from ..store.store import Store
+from . import decode
+from .errors import Refused, busy
+
+# The OTLP specification recommends this limit after decompression.
+MAX_BODY = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests since the start."""
+
+    accepted: int = 0
+    refused: int = 0
+    last_refusal: str = ""
+
+
+class Receiver:
+    """The one way into the store.
+
+    Args:
+        store: takes what passes.
+        max_body: bytes of one request after decompression.
+        in_flight: bytes of all requests that are neither kept nor refused yet.
+    """
+
+    def __init__(self, store: Store, *, max_body: int = MAX_BODY, in_flight: int = 2 * MAX_BODY) -> None:
+        self.max_body = max_body
+        self.counts = Counts()
+        self._store = store
+        self._in_flight = in_flight
+        self._guard = threading.Lock()
+        self._held = 0
+
+    def reserve(self, size: int) -> None:
+        """Count `size` bytes as in flight; every `reserve` is followed by one `release`.
+
+        Raises:
+            Refused: too much is in flight already.
+        """
+        with self._guard:
+            if self._held + size > self._in_flight:
+                raise busy("too many requests at once; try again", 1.0)
+            self._held += size
+
+    def release(self, size: int) -> None:
+        """Give back what was reserved."""
+        with self._guard:
+            self._held -= size
+
+    def accept(self, signal: Signal, body: bytes, *, checked: bool = False) -> Future[None]:
+        """Check one decompressed protobuf request and hand it to the store.
+
+        Returns:
+            A future that is done once the request is durable, the moment to acknowledge it; or that has the
+            `Full` or `Closed` for which it was not kept.
+
+        Raises:
+            Refused: it cannot be decoded, or the store takes nothing now.
+        """
+        if not checked:
+            decode.check(signal, body)
+        try:
+            return self._store.append(signal, body)
+        except (Full, Closed) as error:
+            raise refusal(error) from None
+
+    def count(self, refused: Refused | None) -> None:
+        """Note how a request ended."""
+        with self._guard:
+            if refused is None:
+                self.counts.accepted += 1
+            else:
+                self.counts.refused += 1
+                self.counts.last_refusal = refused.message
+
+
+def refusal(error: Full | Closed) -> Refused:
+    """What to answer when the store did not keep a request."""
+    if isinstance(error, Full):
+        return busy(f"{error}; try again", error.retry_after)
+    return busy("the nest is stopping; try again", 1.0)

@@ -1,0 +1,142 @@
+"""The nest as a process: open, wire, serve, close, in this order and back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from .api import jaeger, tempo
+from .api.server import Security, is_loopback
+from .ingest import grpc, http
+from .ingest.receiver import Receiver
+from .store.limits import Limits
+from .store.store import Store
+
+log = logging.getLogger("temponest")
+
+# Seconds for requests that are under way when the nest is told to stop; the whole stop takes under 5.
+GRACE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the nest listens.
+
+    Attributes:
+        host: address of every port.
+        grpc: OTLP/gRPC.
+        http: OTLP/HTTP.
+        jaeger: Jaeger's query API and the pages.
+        tempo: Tempo's HTTP API.
+        prometheus: Prometheus' HTTP API.
+    """
+
+    host: str = "127.0.0.1"
+    grpc: int = 4317
+    http: int = 4318
+    jaeger: int = 16686
+    tempo: int = 3200
+    prometheus: int = 9090
+
+
+class Busy(Exception):  # noqa: N818 - the state of a port
+    """A port is taken by another process.
+
+    Attributes:
+        port: the port.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is in use")
+        self.port = port
+
+
+def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security) -> None:
+    """Run the nest until SIGTERM or SIGINT; nothing acknowledged is lost.
+
+    Args:
+        folder: where data is kept; made when absent.
+        addresses: where to listen.
+        limits: memory, disk and age.
+        security: who may ask.
+
+    Raises:
+        Busy: a port is taken.
+        Held: another process writes to the folder.
+        Newer: a newer TempoNest wrote it.
+    """
+    # Ports first: whoever starts a second nest hears about the port before the folder is touched.
+    sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo))
+    store = Store.open(folder, limits=limits)
+    try:
+        store.start()
+        receiver = Receiver(store)
+        apps: Sequence[ASGIApp] = (
+            http.create_app(receiver, any_host=not is_loopback(addresses.host)),
+            jaeger.create_app(store.spans, security),
+            tempo.create_app(store.spans, security),
+        )
+        asyncio.run(_run(addresses, receiver, dict(zip(sockets, apps, strict=True))))
+    finally:
+        store.close()
+
+
+def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:
+    bound: list[socket.socket] = []
+    for port in ports:
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            for other in (listener, *bound):
+                other.close()
+            raise Busy(port) from None
+        bound.append(listener)
+    return bound
+
+
+async def _run(addresses: Addresses, receiver: Receiver, apps: Mapping[socket.socket, ASGIApp]) -> None:
+    try:
+        grpc_server = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
+    except RuntimeError:
+        raise Busy(addresses.grpc) from None
+    servers = {listener: _Server(app) for listener, app in apps.items()}
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        for server in servers.values():
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, leave)
+    log.info("the nest is ready")
+    try:
+        await asyncio.gather(*(server.serve(sockets=[listener]) for listener, server in servers.items()))
+    finally:
+        grpc_server.stop(GRACE).wait(GRACE)
+
+
+class _Server(uvicorn.Server):
+    """One port; the process's signals are handled once for all of them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, timeout_graceful_shutdown=int(GRACE), lifespan="off"
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

@@ -1,0 +1,57 @@
+"""A nest and both services with telemetry on, as an operator would run them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from temponest.client.tempo import Tempo
+from temponest.demo.ports import LOOPBACK, free_ports
+from temponest.demo.process import Process
+from temponest.demo.programs import NEST_OPTIONS, start_nest
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A running nest."""
+
+    process: Process
+    ports: Mapping[str, int]
+    tempo: Tempo
+
+    def url(self, name: str) -> str:
+        """Base address of one of its servers."""
+        return f"http://{LOOPBACK}:{self.ports[name]}"
+
+    def stop(self) -> None:
+        """End it."""
+        self.tempo.close()
+        self.process.stop()
+
+
+def run_nest(folder: Path) -> Nest:
+    """Start a nest on free ports."""
+    ports = dict(zip(NEST_OPTIONS, free_ports(len(NEST_OPTIONS)), strict=True))
+    tempo = Tempo(f"http://{LOOPBACK}:{ports['Tempo API']}")
+    return Nest(start_nest(folder, ports), ports, tempo)
+
+
+@pytest.fixture(scope="session")
+def nest(scratch: Path) -> Iterator[Nest]:
+    running = run_nest(scratch)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def service_environment(postgres_url: str, valkey_url: str) -> dict[str, str]:
+    """What both services need apart from the addresses of auth and of the nest."""
+    return {
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": valkey_url,
+        "ENVIRONMENT": "test",
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+    }

@@ -1,0 +1,82 @@
+"""The snippets of docs/guide.md, pasted into a new service as they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from temponest.client.trace import Trace
+from temponest.demo.ports import LOOPBACK, free_ports
+from temponest.demo.programs import ROOT, start_app
+
+from .conftest import Nest
+from .wait import until
+
+SNIPPETS = dict(
+    re.findall(
+        r"<!-- snippet: (\w+) -->\n```python\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), re.DOTALL
+    )
+)
+
+# What the guide leaves to the reader.
+READER = """
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+
+
+async def do_something():
+    return [1, 2, 3]
+"""
+
+READY = """
+@app.get("/ready")
+async def ready():
+    return "ready"
+"""
+
+
+@pytest.fixture(scope="module")
+def guide_url(nest: Nest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("guide")
+    package = folder / "services" / "new" / "app"
+    package.mkdir(parents=True)
+    parts = [
+        SNIPPETS["setup"],
+        READER,
+        SNIPPETS["middlewares"],
+        READY,
+        SNIPPETS["spans"],
+        SNIPPETS["metrics"],
+    ]
+    (package / "main.py").write_text("\n".join(parts))
+    (port,) = free_ports(1)
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": nest.url("OTLP/gRPC"),
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+    }
+    process = start_app("guide", package.parent, folder, port, environment)
+    yield f"http://{LOOPBACK}:{port}"
+    process.stop()
+
+
+def test_a_request_and_its_custom_span_reach_the_nest(nest: Nest, guide_url: str) -> None:
+    assert httpx.get(f"{guide_url}/api/custom").json() == [1, 2, 3]
+
+    def look() -> Trace | None:
+        found = nest.tempo.search('{ name = "GET /api/custom" }')
+        return nest.tempo.trace(found[0].trace_id) if found else None
+
+    trace = until(look, "the trace")
+    request, custom = trace.walk()
+    assert (request.name, request.kind, custom.name) == ("GET /api/custom", "server", "custom-operation")
+    assert custom.attributes == {"custom.attribute": "value", "result.count": 3}
