@@ -91,6 +91,16 @@ async def bare() -> dict[str, bool]:
     return {"ok": True}
 
 
+@app.get("/cost")
+async def told() -> float:
+    """CPU seconds that our telemetry says it took."""
+    if not OURS:
+        return 0.0
+    from shared.telemetry import cost
+
+    return sum(cost.seconds().values())
+
+
 @app.get("/spans/{count}")
 async def spans(count: int) -> dict[str, int]:
     """A route that makes custom spans with one attribute each."""

@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _measure(
     place: Stage, servers: list[Server], path: str, requests: int, rounds: int
 ) -> list[dict[str, Any]]:
     before = place.spans()
+    told = [_told(server) for server in servers]
     run(servers, path, requests, rounds)
     time.sleep(EXPORT_PAUSE)
     got = place.spans()
@@ -69,7 +71,7 @@ def _measure(
     copies = [server for server in servers if server.variant.startswith("none")]
     memory = sum(copy.resident for copy in copies) / len(copies)
     rows = []
-    for server in servers:
+    for server, told_before in zip(servers, told, strict=True):
         share, low, high = overhead(server, copies)
         rows.append(
             {
@@ -79,6 +81,10 @@ def _measure(
                 "overhead_low": low,
                 "overhead_high": high,
                 "export_threads_us_per_request": server.other / (len(server.cost) * requests) * 1e6,
+                # The block that warms up is in what telemetry says of itself as well.
+                "told_us_per_request": (_told(server) - told_before)
+                / ((len(server.cost) + 1) * requests)
+                * 1e6,
                 "rss_mb_over_none": server.resident - memory,
                 "p50_ms": server.percentile_ms(50),
                 "p99_ms": server.percentile_ms(99),
@@ -87,6 +93,12 @@ def _measure(
             }
         )
     return rows
+
+
+def _told(server: Server) -> float:
+    """CPU seconds that the server's telemetry says it took."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/cost") as reply:
+        return float(reply.read())
 
 
 def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
@@ -121,12 +133,13 @@ def _machine() -> dict[str, Any]:
 def _print_table(route: str, requests: int, rows: list[dict[str, Any]]) -> None:
     noise = max(abs(row["overhead"]) for row in rows if row["variant"].startswith("none"))
     print(f"\n{route}, {requests} requests a variant; copies without telemetry differ by ±{noise:.1%}\n")
-    columns = ("variant", "CPU/request", "over none", "95 % interval", "export threads", "RSS over none")
-    print(f"| {' | '.join((*columns, 'p50', 'p99', 'spans'))} |\n|{'---|' * 9}")
+    columns = ("variant", "CPU/request", "over none", "95 % interval", "says itself", "export threads")
+    print(f"| {' | '.join((*columns, 'RSS over none', 'p50', 'p99', 'spans'))} |\n|{'---|' * 10}")
     for row in rows:
         print(
             f"| {row['variant']} | {row['cpu_us_per_request']:.0f} µs | {row['overhead']:+.1%} "
             f"| {row['overhead_low']:+.1%} to {row['overhead_high']:+.1%} "
+            f"| {row['told_us_per_request']:.0f} µs "
             f"| {row['export_threads_us_per_request']:.0f} µs | {row['rss_mb_over_none']:+.1f} MB "
             f"| {row['p50_ms']:.2f} ms | {row['p99_ms']:.2f} ms | {row['spans_per_request']:.1f} |"
         )

@@ -10,16 +10,11 @@ from opentelemetry import metrics
 from opentelemetry.metrics import Histogram, MeterProvider
 
 from ..metrics.bound import Record, bound
+from ..otlp.attributes import Prepared
 from . import semconv
 from .client import RecordDuration
 
-_HTTP = (
-    "http.request.method",
-    "server.address",
-    "server.port",
-    "url.scheme",
-    "network.protocol.version",
-)
+_HTTP = ("http.request.method", "server.address", "server.port")
 _HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _DATABASE = (
     "db.system.name",
@@ -52,14 +47,25 @@ class Durations:
         self._names = names
         self._status = status
         self._series: dict[tuple[Any, ...], Record] = {}
+        # Shared attributes are known by their identity; they are kept so that it stays theirs.
+        self._shared: dict[int, tuple[Prepared, Record]] = {}
 
     def __call__(self, seconds: float, attributes: Mapping[str, Any], status: int, error: str | None) -> None:
         """Record one operation; its exemplar is the span that is current, the caller's."""
+        if error is None:
+            shared = self._shared.get(id(attributes))
+            if shared is not None:
+                shared[1](seconds, None, None)
+                return
         get = attributes.get
         key = (status, error, *[get(name) for name in self._names])
         record = self._series.get(key)
         if record is None:
             record = self._bind(key, attributes, status, error)
+        if type(attributes) is Prepared and error is None and not status:
+            if len(self._shared) >= _MAX_SERIES:
+                self._shared.clear()
+            self._shared[id(attributes)] = attributes, record
         record(seconds, None, None)
 
     def _bind(

@@ -9,7 +9,6 @@ from time import time_ns
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 
 from ... import config
@@ -17,7 +16,6 @@ from ...cost import METRICS
 from ...lifecycle import report
 from ...metrics.bound import Record, bound
 from ...metrics.runtime import LoopLag
-from ...trace.context import SPAN_KEY
 from .. import semconv
 from .route import Exclusion, route_of
 from .tracing import STATE, ServerRequest, _flushing
@@ -258,11 +256,10 @@ class _Request:
 
     def _record(self, traced: ServerRequest | None) -> None:
         scope = self._scope
-        began, context = self._began, None
+        began = self._began
         if traced is not None and traced.end_ns:
             status, route, error, end = traced.status, traced.route, traced.error_type, traced.end_ns
             began = getattr(traced.span, "start_time", None) or began
-            context = Context({SPAN_KEY: traced.span})
         else:
             end = time_ns()
             status, error = self._outcome()
@@ -270,11 +267,11 @@ class _Request:
         series = self._middleware.series(
             (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
         )
-        # The wall clock may be set back while a request runs.
-        series[0](max(0, end - began) / 1e9, None, context)
+        # The wall clock may be set back while a request runs. The span is current here, for the exemplar.
+        series[0]((end - began) / 1e9 if end > began else 0.0, None, None)
         if len(series) > 1:
-            series[1](self._received, None, context)
-            series[2](self._sent, None, context)
+            series[1](self._received, None, None)
+            series[2](self._sent, None, None)
 
     def _outcome(self) -> tuple[int, str | None]:
         status = self._status
