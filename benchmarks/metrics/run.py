@@ -83,21 +83,11 @@ def main(options: Sequence[str] = ()) -> None:
         for name in ours:
             against = best.get((name, "stock"), best["record, 4 strings", "stock"])
             mine = best[name, "ours"]
-            rows.append(
-                {
-                    "call": name,
-                    "where": where,
-                    "ours_us": mine * 1e6,
-                    "stock_us": against * 1e6,
-                    "ratio": against / mine,
-                }
-            )
+            rows.append((name, where, mine * 1e6, against * 1e6, against / mine))
     print("\nOne call, the best of all rounds, ours and the SDK's in turn\n")
     print("| call | where | ours | stock | stock / ours |\n|---|---|---|---|---|")
     for row in rows:
-        print(
-            f"| {row['call']} | {row['where']} | {row['ours_us']:.2f} µs | {row['stock_us']:.2f} µs | {row['ratio']:.1f} |"
-        )
+        print("| {} | {} | {:.2f} µs | {:.2f} µs | {:.1f} |".format(*row))
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     keys = ("call", "where", "ours_us", "stock_us", "ratio")
     table = [dict(zip(keys, row, strict=True)) for row in rows]
