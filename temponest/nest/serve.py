@@ -107,7 +107,7 @@ def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:
 
 async def _run(addresses: Addresses, receiver: Receiver, apps: Mapping[socket.socket, ASGIApp]) -> None:
     try:
-        grpc_server = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
+        grpc_server, _ = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
     except RuntimeError:
         raise Busy(addresses.grpc) from None
     servers = {listener: _Server(app) for listener, app in apps.items()}

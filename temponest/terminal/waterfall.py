@@ -40,12 +40,12 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(width=bar_width, no_wrap=True)
-    table.add_column(justify="right", no_wrap=True, min_width=DURATION_WIDTH)
+    table.add_column(justify="right", no_wrap=True, min_width=DURATION_WIDTH + 1)
     services = {span.span_id: span.service for span in trace.spans}
     for span, lead in _lines(trace):
         colour = colours[span.service]
         service = "" if services.get(span.parent_id) == span.service else f"{span.service} "
-        label = Text.assemble((lead, "dim"), (service, colour), span.name)
+        label = Text.assemble((lead, "dim"), (service, colour), span.name, (_peer(span), "dim"))
         if span.status == "error":
             label.append(f"  ✗ {_one_line(span.status_message) or 'error'}", "bold red")
         table.add_row(
@@ -59,6 +59,12 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
         ("Trace ", "bold"), trace_id, f"  {count} over ", *_names(trace.services, colours), f" in {total}"
     )
     return Group(header, table)
+
+
+def _peer(span: Span) -> str:
+    """What a client span speaks to, since a name like `GET` does not tell."""
+    peer = span.attributes.get("db.system.name") or span.attributes.get("server.address")
+    return f"  {peer}" if span.kind == "client" and peer else ""
 
 
 def _one_line(text: str) -> str:

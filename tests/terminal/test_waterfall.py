@@ -60,3 +60,9 @@ def test_markup_in_a_name_is_text() -> None:
 )
 def test_durations_have_three_digits_and_a_unit(nanoseconds: float, text: str) -> None:
     assert duration(nanoseconds) == text
+
+
+def test_a_client_span_says_what_it_speaks_to() -> None:
+    query = span("GET", 0, 10)
+    query.kind, query.attributes = "client", {"db.system.name": "redis", "server.address": "127.0.0.1"}
+    assert "GET  redis" in draw(query)[1]

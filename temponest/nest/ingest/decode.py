@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -48,8 +47,11 @@ def from_json(signal: Signal, body: bytes) -> bytes:
     """
     try:
         document = _hex_to_base64(json.loads(body))
+        if not isinstance(document, dict):
+            raise ValueError("it is not an object")
         message = json_format.ParseDict(document, REQUESTS[signal](), ignore_unknown_fields=True)
-    except (ValueError, RecursionError, json_format.ParseError, binascii.Error) as error:
+    # The JSON reader of protobuf also raises TypeError and AttributeError where a value has another type.
+    except (ValueError, TypeError, AttributeError, RecursionError, json_format.ParseError) as error:
         raise malformed(f"the body is no OTLP {signal.name.lower()} request in JSON: {error}") from None
     return message.SerializeToString()
 

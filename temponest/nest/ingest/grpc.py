@@ -31,12 +31,15 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Handler: TypeAlias = Callable[[bytes, grpc.ServicerContext], bytes]
 
 
-def start(receiver: Receiver, address: str) -> grpc.Server:
+def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
     """Listen for OTLP/gRPC.
 
     Args:
         receiver: takes the requests.
-        address: `host:port`.
+        address: `host:port`; port 0 takes a free one.
+
+    Returns:
+        The running server and its port.
 
     Raises:
         RuntimeError: the address cannot be bound.
@@ -53,9 +56,9 @@ def start(receiver: Receiver, address: str) -> grpc.Server:
         export = _export(receiver, signal)
         method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": method}),))
-    server.add_insecure_port(address)
+    port = server.add_insecure_port(address)
     server.start()
-    return server
+    return server, port
 
 
 def _export(receiver: Receiver, signal: Signal) -> _Handler:

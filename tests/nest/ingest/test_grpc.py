@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import secrets
+from typing import cast
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from temponest.nest.ingest.grpc import SERVICES
+from temponest.nest.model.signal import Signal
+from temponest.nest.store.errors import Full
+
+from .conftest import MAX_BODY, Nest
+from .messages import request
+
+
+def export(nest: Nest, body: bytes, signal: Signal = Signal.TRACES, **options: object) -> bytes:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = nest.channel.unary_unary(f"/{SERVICES[signal]}/Export")
+    return call(body, timeout=10, **options)  # type: ignore[arg-type]  # options are grpc's own
+
+
+def refusal(error: grpc.RpcError) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    call = cast("grpc.Call", error)
+    details = dict(call.trailing_metadata() or ())["grpc-status-details-bin"]
+    assert isinstance(details, bytes)
+    return call.code(), status_pb2.Status.FromString(details)
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_a_request_is_kept_when_it_is_acknowledged(nest: Nest, compression: grpc.Compression) -> None:
+    trace_id = secrets.token_bytes(16)
+    assert export(nest, request(trace_id, spans=3).SerializeToString(), compression=compression) == b""
+    assert len(nest.spans.traces([trace_id], lambda: False)[trace_id]) == 3
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_every_signal_has_its_service(nest: Nest, signal: Signal) -> None:
+    assert export(nest, b"", signal) == b""
+
+
+def test_what_is_no_request_is_invalid_and_not_to_be_retried(nest: Nest) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        export(nest, b"\xff\xff")
+    code, status = refusal(refused.value)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert status.details[0].Is(error_details_pb2.BadRequest.DESCRIPTOR)
+
+
+def test_a_full_store_is_unavailable_with_the_time_to_wait(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Full("the disk is full", retry_after=2.5)
+
+    monkeypatch.setattr(nest.store, "append", full)
+    with pytest.raises(grpc.RpcError) as refused:
+        export(nest, b"")
+    code, status = refusal(refused.value)
+    retry = error_details_pb2.RetryInfo()
+    assert code is grpc.StatusCode.UNAVAILABLE
+    assert status.details[0].Unpack(retry)
+    assert (retry.retry_delay.seconds, retry.retry_delay.nanos) == (2, 500_000_000)
+
+
+def test_a_request_that_is_too_large_is_refused(nest: Nest) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        export(nest, bytes(MAX_BODY + 1))
+    assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_the_official_exporter_delivers(nest: Nest) -> None:
+    provider = TracerProvider()
+    exporter = OTLPSpanExporter(endpoint=nest.address, insecure=True)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("test").start_as_current_span("official") as span:
+        trace_id = span.get_span_context().trace_id.to_bytes(16, "big")
+    provider.shutdown()
+    assert [span.name for span in nest.spans.traces([trace_id], lambda: False)[trace_id]] == ["official"]
