@@ -10,6 +10,7 @@ from ..model.budget import Budget
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
 from ..model.source import CancelledError, Edge, Operation, SpanSource
 from ..model.span import Kind, Span, Status, Value
+from ..traceql.candidates import chunks
 from ..traceql.engine import CutOff, load
 from ..traceql.rules.alias_names import aliases_of
 
@@ -84,10 +85,10 @@ class Traces:
             query.start_ns, query.end_ns, _conditions(query), all_conditions=True, limit=query.limit
         )
         try:
-            for batch in self._source.search(request, budget.cancelled):
+            for chunk in chunks(self._source.search(request, budget.cancelled)):
                 found.extend(
                     trace.spans
-                    for trace in load(self._source, batch, budget)
+                    for trace in load(self._source, chunk, budget)
                     if any(map(matches, trace.spans))
                 )
                 if len(found) > query.limit:

@@ -52,17 +52,23 @@ def fetch_request(pipeline: Pipeline, start_ns: int, end_ns: int, limit: int) ->
 
 def pipeline_needs(pipeline: Pipeline) -> Needs:
     """What the spans that a pipeline lets through have in common."""
-    return _stage_needs(pipeline.stages[0])
+    return stage_needs(pipeline.stages[0])
 
 
-def _stage_needs(stage: Stage) -> Needs:
+def filter_needs(node: Filter) -> Needs:
+    """What the spans that a filter lets through have in common."""
+    return EVERYTHING if node.expression is None else _field_needs(node.expression)
+
+
+def stage_needs(stage: Stage) -> Needs:
+    """What the spans that a stage lets through have in common."""
     match stage:
         case Filter():
-            return EVERYTHING if stage.expression is None else _field_needs(stage.expression)
+            return filter_needs(stage)
         case SpansetOperation(operator=operator):
             if operator in ("&&", "||") or operator.startswith("&"):
-                return _either(_stage_needs(stage.left), _stage_needs(stage.right))
-            return _stage_needs(stage.right)
+                return _either(stage_needs(stage.left), stage_needs(stage.right))
+            return stage_needs(stage.right)
         case Pipeline():
             return pipeline_needs(stage)
         case _:

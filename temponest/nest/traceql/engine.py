@@ -14,8 +14,8 @@ from ..model.budget import Budget
 from ..model.fetch import AttributeScope
 from ..model.source import CancelledError, SpanSource
 from ..model.span import Span, Status, Value
+from .candidates import Candidates
 from .check import check
-from .conditions import fetch_request
 from .errors import InvalidQueryError
 from .evaluate import Spanset, pipeline_function
 from .fields import Getter, getter, shown
@@ -23,9 +23,6 @@ from .parser import parse
 from .rules import rewrite
 from .trace import Trace
 from .tree import Binary, FieldExpression, FieldRef, Filter, Pipeline, Query, Select, SpansetOperation, Unary
-
-# Traces loaded at once: enough to make a batch cheap, few enough that large traces fit in memory.
-TRACES_AT_ONCE = 64
 
 
 class CutOff(StrEnum):
@@ -126,16 +123,17 @@ def search(
     budget = budget or Budget()
     run = pipeline_function(query.body)
     columns = [(name, getter(one), one) for name, one in shown_fields(query.body)]
-    request = fetch_request(query.body, start_ns, end_ns, limit)
+    candidates = Candidates(source, query.body, start_ns, end_ns, limit, budget)
     result = SearchResult()
     try:
-        for batch in source.search(request, budget.cancelled):
-            for trace in load(source, batch, budget):
+        for chunk in candidates:
+            for trace in load(source, chunk, budget):
                 result.inspected_traces += 1
                 result.inspected_spans += len(trace.spans)
                 spansets = _in_window(trace, run(trace), start_ns, end_ns)
                 if spansets:
                     result.traces.append(_match(trace, spansets, columns, spans_per_set))
+            candidates.found = len(result.traces)
             if len(result.traces) > limit:
                 result.cut_off = CutOff.LIMIT
                 break
@@ -152,14 +150,12 @@ def search(
 
 
 def load(source: SpanSource, trace_ids: list[bytes], budget: Budget) -> Iterator[Trace]:
-    """The traces of these ids, in their order, a few at a time."""
-    for offset in range(0, len(trace_ids), TRACES_AT_ONCE):
-        some = trace_ids[offset : offset + TRACES_AT_ONCE]
-        loaded = source.traces(some, budget.cancelled)
-        for trace_id in some:
-            spans = loaded.get(trace_id)
-            if spans:
-                yield Trace(trace_id, spans)
+    """The traces of these ids, in their order."""
+    loaded = source.traces(trace_ids, budget.cancelled)
+    for trace_id in trace_ids:
+        spans = loaded.get(trace_id)
+        if spans:
+            yield Trace(trace_id, spans)
 
 
 def _in_window(trace: Trace, spansets: list[Spanset], start_ns: int, end_ns: int) -> list[Spanset]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..model.budget import Budget
 from ..model.fetch import Attribute, AttributeScope, FetchRequest
 from ..model.source import CancelledError, SpanSource
+from .candidates import Candidates
 from .compare import Comparison, compared
 from .conditions import fetch_request
 from .engine import CutOff, compile_query, expression_fields, load
@@ -155,10 +156,13 @@ class _Run:
 
     def _matched(self, pipeline: Pipeline) -> Iterator[list[tuple[Trace, int]]]:
         run = pipeline_function(pipeline)
-        for batch in self.source.search(self._request(pipeline), self.budget.cancelled):
-            for trace in load(self.source, batch, self.budget):
+        start_ns, end_ns = self.intervals.start_ns + 1, self.intervals.end_ns + 1
+        candidates = Candidates(self.source, pipeline, start_ns, end_ns, 0, self.budget)
+        for chunk in candidates:
+            for trace in load(self.source, chunk, self.budget):
                 self.inspected_spans += len(trace.spans)
                 indices = {index for spanset in run(trace) for index in spanset.spans}
+                candidates.found += bool(indices)
                 yield [(trace, index) for index in sorted(indices)]
 
     def _stopping(self, rows: Iterator[Rows]) -> Iterator[Rows]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from temponest.nest.model.source import SpanSource
-from temponest.nest.model.span import Value
-from temponest.nest.traceql import engine
+from temponest.nest.model.source import CancelCheck, SpanSource
+from temponest.nest.model.span import Span, Value
+from temponest.nest.traceql import candidates, engine
 from temponest.nest.traceql.intervals import aligned
 from temponest.nest.traceql.metrics import query_series
+from tests.nest.make import span, trace_id
+from tests.nest.memory_source import MemorySource
 from tests.nest.traceql import script, sources
 
 FILES = sorted((Path(__file__).parent / "answers").glob("*.test"))
@@ -85,3 +87,34 @@ def _series(source: SpanSource, question: script.Question) -> list[str]:
 
 def _text(value: Value) -> str:
     return json.dumps(value)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_skipping_traces_that_lack_a_needed_span_changes_no_answer(
+    question: script.Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 0)
+    source = MemorySource(SCRIPTS[question.file].spans, batch=1)
+    found = _series(source, question) if question.metrics else _spansets(source, question)
+    assert found == list(question.expected), question.query
+
+
+class CountingSource(MemorySource):
+    """Counts the traces that were loaded."""
+
+    loaded = 0
+
+    def traces(self, trace_ids: Sequence[bytes], cancelled: CancelCheck) -> dict[bytes, list[Span]]:
+        self.loaded += len(trace_ids)
+        return super().traces(trace_ids, cancelled)
+
+
+def test_traces_without_the_other_side_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 1)
+    monkeypatch.setattr(candidates, "FIRST_CHUNK", 1)
+    spans = [span(trace, 1, name="a" if trace == 3 else "b") for trace in range(1, 40)]
+    spans += [span(trace, 2, 1, name="c", at=trace) for trace in range(1, 40)]
+    source = CountingSource(spans)
+    found = engine.search(source, '{ name = "a" } > { name = "c" }')
+    assert [match.trace_id for match in found.traces] == [trace_id(3)]
+    assert source.loaded <= 4
