@@ -10,8 +10,10 @@ import pytest
 
 from temponest.nest.api import jaeger, tempo
 from temponest.nest.api.server import MAX_BODY_BYTES, Security, require_safe_bind
+from temponest.nest.model.budget import Budget
 from temponest.nest.model.fetch import FetchRequest
 from temponest.nest.model.source import CancelCheck, CancelledError
+from temponest.nest.traceql import engine
 from tests.nest.make import two_services
 from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving
@@ -145,11 +147,24 @@ class EndlessSource(MemorySource):
         raise CancelledError
 
 
+class ExpiringBudget(Budget):
+    """Its time is over when the source has given all it has."""
+
+    def __init__(self, source: EndlessSource) -> None:
+        super().__init__()
+        self.source = source
+
+    def spent(self) -> bool:
+        return self.source.started.is_set()
+
+
 def test_a_search_that_runs_out_of_time_gives_what_it_found_and_says_so() -> None:
-    with serving(tempo.create_app(EndlessSource(), Security(query_seconds=0.05))) as client:
-        reply = client.get("/api/search", params={"q": "{ }"})
-    assert len(reply.json()["traces"]) == 2
+    source = EndlessSource()
+    result = engine.search(source, "{ }", budget=ExpiringBudget(source))
+    assert len(result.traces) == 2
+    reply = tempo.reply.search(result)
     assert reply.headers["TempoNest-Cut-Off"] == "time"
+    assert b'"completedJobs":0' in reply.body
 
 
 def test_a_client_that_leaves_ends_its_search() -> None:
