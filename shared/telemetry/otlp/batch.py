@@ -67,7 +67,11 @@ class _Batch:
 
 
 class BatchQueue:
-    """Encoded records on their way to one receiver."""
+    """Encoded records on their way to one receiver.
+
+    Attributes:
+        capacity: how many may wait.
+    """
 
     def __init__(
         self, signal: Signal, exporter: Sender, resource: Callable[[], bytes], batching: Batching
@@ -84,26 +88,25 @@ class BatchQueue:
         self._exporter = exporter
         self._resource = resource
         self._batching = batching
+        self.capacity = batching.capacity
+        self._wake_at = batching.capacity - batching.size + 1
         self.reset()
 
     def reset(self) -> None:
         """Start empty, as a forked child must: what the parent had queued, the parent sends."""
-        self._capacity = self._batching.capacity
-        self._capacity_bytes = self._batching.capacity_bytes
         # Reentrant, because a signal handler or a finalizer may end a span while this thread is in put().
         self._lock = threading.RLock()
         self._exporting = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._groups: dict[bytes, list[bytes]] = {}
-        self._waiting = 0
-        self._held = 0
-        self._held_bytes = 0
-        self._ended = 0
+        self._room = self._batching.capacity
+        self._room_bytes = self._batching.capacity_bytes
+        self._gone = 0
         self._exported = 0
         self._dropped: Counter[str] = Counter()
         self._unsent: _Batch | None = None
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closing = self._closed = False
 
     def put(self, scope: bytes, record: bytes) -> None:
         """Take over one record: never blocks on the network, never raises.
@@ -114,32 +117,30 @@ class BatchQueue:
         """
         size = len(record)
         with self._lock:
-            self._ended += 1
-            if self._held >= self._capacity or self._held_bytes + size > self._capacity_bytes:
-                self._dropped["queue_full" if self._capacity else "shutdown"] += 1
+            room = self._room
+            left = self._room_bytes - size
+            if room <= 0 or left < 0:
+                self._dropped["shutdown" if self._closing else "queue_full"] += 1
                 return
+            self._room = room - 1
+            self._room_bytes = left
             group = self._groups.get(scope)
             if group is None:
                 self._groups[scope] = [record]
+                if self._thread is None:
+                    self._start()
             else:
                 group.append(record)
-            self._held += 1
-            self._held_bytes += size
-            self._waiting += 1
-            if self._waiting == self._batching.size:
+            # While the thread sleeps nothing else changes the room, so that it passes this mark once.
+            if room == self._wake_at:
                 self._wake.put(None)
-            if self._thread is None and not self._closed:
-                self._start()
-
-    @property
-    def capacity(self) -> int:
-        """Records that may wait."""
-        return self._batching.capacity
 
     def counts(self) -> Counts:
         """What became of every record so far; `ended == queued + exported + sum(dropped)` always holds."""
         with self._lock:
-            return Counts(self._ended, self._held, self._exported, dict(self._dropped))
+            held = self._held()
+            dropped = dict(self._dropped)
+            return Counts(held + self._exported + sum(dropped.values()), held, self._exported, dropped)
 
     def flush(self, timeout: float) -> bool:
         """Send what waits now, from this thread, without the patience of the export thread.
@@ -163,12 +164,16 @@ class BatchQueue:
         Args:
             timeout: seconds.
         """
-        self._capacity = 0
+        with self._lock:
+            held = self._held()
+            self._closing = True
+            # No room for what comes now; what is held goes below zero and back up as it is sent.
+            self._room = -held
         self.flush(timeout)
         with self._lock:
             self._closed = True
-            self._dropped["shutdown"] += self._held
-            self._held = self._held_bytes = self._waiting = 0
+            self._dropped["shutdown"] += self._held()
+            self._room = 0
             self._groups = {}
             self._unsent = None
         self._wake.put(None)
@@ -195,19 +200,20 @@ class BatchQueue:
         while not self._closed:
             with contextlib.suppress(Empty):
                 wake.get(timeout=self._batching.delay)
-            whole = 0
-            while whole == 0 or self._waiting >= self._batching.size:
+            while True:
                 with self._exporting:
                     batch = self._take()
                     if batch is None or not self._send(batch, time.monotonic() + self._batching.timeout):
                         break
-                whole += 1
+                if self._held() < self._batching.size:
+                    break
             exported(self._signal)
 
     def _drain(self, deadline: float) -> bool:
         """Send until all that had ended when this was called has left the queue."""
-        goal = self._ended
-        while self._ended - self._held < goal:
+        with self._lock:
+            goal = self._gone + self._held()
+        while self._gone < goal:
             if not self._exporting.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 return False
             try:
@@ -217,6 +223,10 @@ class BatchQueue:
             finally:
                 self._exporting.release()
         return True
+
+    def _held(self) -> int:
+        """Records that wait or are being sent."""
+        return (0 if self._closing else self._batching.capacity) - self._room
 
     def _take(self) -> _Batch | None:
         """The oldest records, as many as one request may carry; only under `_exporting`."""
@@ -236,7 +246,6 @@ class BatchQueue:
                 if not records:
                     break
                 batch.groups.append((scope, records))
-            self._waiting -= batch.count
         return batch if batch.count else None
 
     def _fit(self, records: list[bytes], batch: _Batch) -> int:
@@ -263,8 +272,9 @@ class BatchQueue:
             if outcome.retryable:
                 self._unsent = batch
                 return False
-            self._held -= batch.count
-            self._held_bytes -= batch.size
+            self._gone += batch.count
+            self._room += batch.count
+            self._room_bytes += batch.size
             rejected = min(outcome.rejected, batch.count) if outcome.ok else batch.count
             self._exported += batch.count - rejected
             if rejected:
