@@ -141,6 +141,10 @@ def _install() -> None:
 
 
 def _in_child() -> None:
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # Its children leave by os._exit() after its own finalizers, which it clears first: hence two steps.
+        util.register_after_fork(_last_flush, _flush_before_multiprocessing_ends)
     for restart in _after_fork:
         try:
             restart()
@@ -152,6 +156,12 @@ def _last_flush() -> None:
     """Flush at the end of the process, within what the end of its lifespan has left of the deadline."""
     left = _leaving_until - time.monotonic()
     flush(max(0.0, left) if left > -1.0 else EXIT_SECONDS)
+
+
+def _flush_before_multiprocessing_ends(flush_at_end: Callable[[], None]) -> None:
+    from multiprocessing.util import Finalize
+
+    Finalize(None, flush_at_end, exitpriority=0)
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:

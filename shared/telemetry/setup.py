@@ -122,7 +122,7 @@ def setup_tracing(
         "telemetry: traces of %s go %s, sampled by %s",
         identity.name,
         " and ".join(where) or "nowhere",
-        chosen.get_description(),
+        _short(chosen),
     )
     return provider
 
@@ -217,6 +217,13 @@ def get_meter(name: str, version: str = "") -> metrics.Meter:
         version: its version.
     """
     return metrics.get_meter(name, version)
+
+
+def _short(sampler: Sampler) -> str:
+    """The sampler's description; of a parent-based one, only what decides for traces that start here."""
+    description = sampler.get_description()
+    kind, _, rest = description.partition("{root:")
+    return f"{kind}({rest.partition(',remote')[0]})" if rest else description
 
 
 def _identify(name: str | None, version: str, environment: str | None) -> Identity:

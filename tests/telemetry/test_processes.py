@@ -200,6 +200,20 @@ os.waitpid(child, 0)
     assert by_name["child"] != by_name["parent"]
 
 
+def test_a_child_of_multiprocessing_sends_its_last_spans_although_it_skips_atexit(receiver: Receiver) -> None:
+    code = f"""{SETUP}
+import multiprocessing
+def work():
+    with tracer.start_as_current_span("in the child"): pass
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+"""
+    done = run(code, receiver)
+    assert done.stderr == ""
+    assert [name for _, name in receiver.spans] == ["in the child"]
+
+
 def test_a_receiver_that_hangs_does_not_keep_the_process_from_ending(receiver: Receiver) -> None:
     """Traces and metrics share one deadline of seconds; either attempt alone may take ten minutes."""
     receiver.hang.set()

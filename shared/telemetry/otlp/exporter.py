@@ -55,6 +55,7 @@ class Exporter:
             transport: makes the transport; called at the first export, and again in a forked child.
         """
         self.target = target
+        # Set by a queue, which keeps what failed and knows what was lost; without one a failed request is.
         self.lost: Callable[[], int] | None = None
         self._make = transport
         self.reset()
@@ -85,6 +86,8 @@ class Exporter:
         """
         began = time.monotonic()
         outcome = self._deliver(signal, body, deadline)
+        if not outcome.ok:
+            self._failed_requests += 1
         if observe is not None:
             observe(self.target, signal, len(body), time.monotonic() - began, outcome)
         return outcome
@@ -171,8 +174,6 @@ class Exporter:
             self._wished = outcome.retry_after is not None
             pause = delay(self._failures, outcome.retry_after, random.random())  # noqa: S311 - jitter is no secret
             self._not_before = time.monotonic() + pause
-        else:
-            self._failed_requests += 1
         if not self._down and (self._failures >= 2 or not outcome.retryable):
             self._down = True
             self._lost_before = self._lost()
