@@ -218,6 +218,7 @@ class Asynchronous(Recorder):
     def __init__(self, identity: Identity, callbacks: Sequence[CallbackT] | None) -> None:
         self._identify(identity)
         self._callbacks = [_started(callback) for callback in callbacks or ()]
+        self._told = False
 
     def observe(self, options: CallbackOptions, streams: Iterable[Stream]) -> None:
         """Ask every callback and record what it reports into `streams`, those of the reader that collects.
@@ -229,16 +230,21 @@ class Asynchronous(Recorder):
                 for observation in callback(options):
                     self._take(observation, streams)
             except Exception as error:  # noqa: BLE001 - a callback of the application must not end the collection
-                _failed_once(self.name, error)
+                self._tell(error)
 
     def _take(self, observation: Observation, streams: Iterable[Stream]) -> None:
         value = observation.value
         if not -_INFINITY < value < _INFINITY:
-            _failed_once(self.name, ValueError(f"{value!r} is not finite"))
+            self._tell(ValueError(f"{value!r} is not finite"))
             return
         attributes = clean(observation.attributes)
         for stream in streams:
             stream.series(stream.select(attributes)).record(value, attributes, observation.context)
+
+    def _tell(self, error: Exception) -> None:
+        if not self._told:
+            self._told = True
+            _logger.error("A callback of %s failed.", self.name, exc_info=error)
 
 
 class ObservableCounter(Asynchronous, api.ObservableCounter):
@@ -251,15 +257,6 @@ class ObservableUpDownCounter(Asynchronous, api.ObservableUpDownCounter):
 
 class ObservableGauge(Asynchronous, api.ObservableGauge):
     """A current value that callbacks report."""
-
-
-_failed: set[str] = set()
-
-
-def _failed_once(name: str, error: Exception) -> None:
-    if name not in _failed:
-        _failed.add(name)
-        _logger.warning("A callback of %s failed: %s: %s", name, type(error).__name__, error, exc_info=error)
 
 
 def _started(callback: CallbackT) -> Callable[[CallbackOptions], Iterable[Observation]]:

@@ -33,7 +33,8 @@ class Meter(api.Meter):
 
     def __init__(self, scope: InstrumentationScope, register: Callable[[Recorder], None]) -> None:
         super().__init__(scope.name, scope.version, scope.schema_url)
-        self.scope = scope
+        # The SDK calls it so, and readers of that SDK look.
+        self._instrumentation_scope = scope
         self._register = register
         # Re-entrant: creating the streams of an instrument may create self metrics.
         self._lock = RLock()
@@ -123,7 +124,14 @@ class Meter(api.Meter):
         if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
             _logger.warning("%r of %s is not a unit: ASCII, 63 characters at most.", unit, name)
             return None
-        return Identity(name.lower(), description or "", unit, self.scope, kind, usable_bounds(bounds, name))
+        return Identity(
+            name.lower(),
+            description or "",
+            unit,
+            self._instrumentation_scope,
+            kind,
+            usable_bounds(bounds, name),
+        )
 
     def _create(self, identity: Identity | None, make: Callable[[Identity], Made]) -> Made | None:
         if identity is None:

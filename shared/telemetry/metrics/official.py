@@ -46,6 +46,8 @@ class AdaptedReader:
 
     def attach(self, collect: Collect) -> None:
         """Give the reader what its own provider would have given it."""
+        if hasattr(self._reader, "_set_meter_provider"):
+            self._reader._set_meter_provider(self._provider)  # type: ignore[arg-type] # any provider serves
 
         def collected(_: sdk.MetricReader, timeout_millis: float = 10_000) -> sdk.MetricsData | None:
             return metrics_data(collect(timeout_millis / 1000), self._provider.resource)
@@ -147,7 +149,7 @@ def _point(point: Point) -> Any:
     }
     if isinstance(point, HistogramPoint):
         return sdk.HistogramDataPoint(
-            bucket_counts=point.bucket_counts, explicit_bounds=point.explicit_bounds, **common
+            bucket_counts=tuple(point.bucket_counts), explicit_bounds=point.explicit_bounds, **common
         )
     return sdk.ExponentialHistogramDataPoint(
         scale=point.scale,
