@@ -47,7 +47,7 @@ class AdaptedReader:
     def attach(self, collect: Collect) -> None:
         """Give the reader what its own provider would have given it."""
         if hasattr(self._reader, "_set_meter_provider"):
-            self._reader._set_meter_provider(self._provider)  # type: ignore[arg-type] # any provider serves
+            self._reader._set_meter_provider(self._provider)
 
         def collected(_: sdk.MetricReader, timeout_millis: float = 10_000) -> sdk.MetricsData | None:
             return metrics_data(collect(timeout_millis / 1000), self._provider.resource)
