@@ -54,29 +54,30 @@ class Call:
         """
         span = self.span
         error = str(status) if status >= 400 else None
+        known: Attributes = {}
         if span.is_recording():
-            span.set_attribute("http.response.status_code", status)
+            known["http.response.status_code"] = status
             if version is not None:
-                span.set_attribute("network.protocol.version", version)
+                known["network.protocol.version"] = version
             if self._http.old_too:
-                span.set_attribute("http.status_code", status)
+                known["http.status_code"] = status
             if self._http.response_headers:
-                span.set_attributes(self._http.response_headers(headers))
+                known |= self._http.response_headers(headers)
             if error is not None:
                 client.fail_with(span, error)
-        self._end(status, error)
+        self._end(status, error, known)
         return status in _MAY_BE_RESENT
 
     def failed(self, error: BaseException) -> None:
         """End the span of a request that got no answer."""
-        self._end(0, client.fail(self.span, error))
+        self._end(0, client.fail(self.span, error), {})
 
-    def _end(self, status: int, error: str | None) -> None:
+    def _end(self, status: int, error: str | None, known: Attributes) -> None:
         record = self._http.record
         if record is not None:
             record(perf_counter() - self._began, self._attributes, status, error)
         # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
-        self.span.end()
+        client.close(self.span, known)
 
 
 class HTTPClient:

@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from ..scrub import scrub
 from .attributes import AttributeEncoder, attributes_of, span_attributes
@@ -31,6 +32,7 @@ _FLAGS_LOCAL = b"\x85\x01\x00\x01\x00\x00"
 _FLAGS_REMOTE = b"\x85\x01\x00\x03\x00\x00"
 _PLAIN_TAIL = _FLAGS_LOCAL + b"\x7a\x00"
 
+_attribute = span_attributes.get_field
 _event_attributes = AttributeEncoder(b"\x1a")
 
 
@@ -70,22 +72,27 @@ def encode_span(span: Span) -> bytes:
         identity = _CHILD.pack(trace.wire, _SPAN_ID, span._span_id, _PARENT_ID, origin[1])
         if origin[2]:
             tail = _FLAGS_REMOTE + b"\x7a\x00"
-    if trace.state:
+    if trace.state is not DEFAULT_TRACE_STATE and trace.state:
         identity += text(b"\x1a", trace.state.to_header())
     if span._extras is not None:
         tail = tail[:6] + _extras(span._extras)
     prepared = span._prepared
     attributes = span._attrs
-    return b"".join(
-        (
-            identity,
-            _NAMES[span._kind._value_][span._name],
-            _TIMES.pack(_START, span._start_time, _END, span._end_time),
-            b"" if prepared is None else prepared.wire,
-            span_attributes.encode(attributes) if attributes else b"",
-            tail,
-        )
-    )
+    parts = [
+        identity,
+        _NAMES[span._kind._value_][span._name],
+        _TIMES.pack(_START, span._start_time, _END, span._end_time),
+        tail,
+    ]
+    if prepared is not None:
+        parts.append(prepared.wire)
+    if attributes:
+        try:
+            parts += map(_attribute, attributes.items())
+        except TypeError:
+            # A mapping or another unhashable value is in there: the table cannot even be asked.
+            parts[4:] = [b"" if prepared is None else prepared.wire, attributes_of(b"\x4a", attributes)]
+    return b"".join(parts)
 
 
 def _extras(more: Extras) -> bytes:

@@ -32,9 +32,14 @@ if type(api._RUNTIME_CONTEXT) is ContextVarsRuntimeContext:
 _put = dict.__setitem__
 
 
-def activate(span: Span) -> Token[Context]:
-    """Make the span current; hand the token to `deactivate`."""
-    context = Context(current())
+def activate(span: Span, below: Context | None = None) -> Token[Context]:
+    """Make the span current; hand the token to `deactivate`.
+
+    Args:
+        span: the span.
+        below: the context to add it to; the current one if None.
+    """
+    context = Context(current() if below is None else below)
     # Context is a dict that refuses item assignment; this one is not shared with anybody yet.
     _put(context, SPAN_KEY, span)
     return _attach(context)

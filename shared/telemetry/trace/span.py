@@ -194,6 +194,35 @@ class Span(sdk.Span):
         _ended()
         self._tracer.finish(self)
 
+    def close(
+        self, attributes: dict[str, AnyValue], name: str | None = None, end_time: int | None = None
+    ) -> None:
+        """Set the last attributes, rename and end in one step, for what is known only at the end.
+
+        Args:
+            attributes: given away with the call.
+            name: the new name; None keeps it.
+            end_time: nanoseconds since the epoch; now if None.
+        """
+        if self._end_time is not None:
+            _late("close")
+            return
+        own = self._attrs
+        prepared = self._prepared
+        if (
+            self._tracer._shares
+            and len(own) + len(attributes) <= PREPARED_AT_MOST
+            and (prepared is None or prepared.keys().isdisjoint(attributes))
+        ):
+            own.update(attributes)
+        else:
+            self.set_attributes(attributes)
+        if name is not None:
+            self._name = name
+        _ended()
+        self._end_time = time_ns() if end_time is None else end_time
+        self._tracer.finish(self)
+
     def __exit__(
         self,
         exc_type: type[BaseException] | None,

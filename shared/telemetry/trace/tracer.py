@@ -12,7 +12,8 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from opentelemetry.util.types import Attributes
 
 from ..cost import SPANS_STARTED
@@ -36,7 +37,7 @@ _started = SPANS_STARTED.add
 _INTERNAL = SpanKind.INTERNAL
 _ENABLED = sdk._TracerConfig(is_enabled=True)
 _SAMPLED = FLAGS[3]
-_NO_STATE = TraceState.get_default()
+_NO_STATE = DEFAULT_TRACE_STATE
 
 
 class Tracer(sdk.Tracer):

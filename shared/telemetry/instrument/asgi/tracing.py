@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import time_ns
 from typing import Any
 
-from opentelemetry.context import attach, detach
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, set_span_in_context
+from opentelemetry.context import attach
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
 from ...config import disabled
 from ...cost import SERVER
+from ...trace.context import activate, deactivate
 from .. import propagation, semconv
+from ..client import close
 from ..headers import HeaderCapture
+from ..semconv import Attributes
 from .attributes import RequestAttributes
 from .route import Exclusion, route_of
 
@@ -79,7 +82,7 @@ class TracingMiddleware:
             try:
                 await self.app(scope, receive, send)
             finally:
-                detach(token)
+                deactivate(token)
             return
         cost = SERVER.begin()
         raw = scope.get("headers") or ()
@@ -91,7 +94,7 @@ class TracingMiddleware:
             span.set_attributes(self._request_headers(raw))
         request = ServerRequest(self, span, scope, send, method)
         scope[STATE] = request
-        token = attach(set_span_in_context(span, parent))
+        token = activate(span, parent)
         if cost:
             SERVER.end(cost)
         try:
@@ -102,14 +105,12 @@ class TracingMiddleware:
         finally:
             if request.end_ns == 0:
                 request.finish()
-            detach(token)
+            deactivate(token)
 
     def _name(self, method: str, route: str) -> str:
-        name = self._names.get((method, route))
-        if name is None:
-            if len(self._names) >= _MAX_NAMES:
-                self._names.clear()
-            name = self._names[method, route] = f"{method} {route}"
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        name = self._names[method, route] = f"{method} {route}"
         return name
 
 
@@ -198,21 +199,32 @@ class ServerRequest:
                 # The application returned without a whole response: the client went away.
                 self.error_type = "client_disconnected"
         if span.is_recording():
-            if self.route is not None:
-                span.update_name(self._middleware._name(self._method, self.route))
-                span.set_attribute("http.route", self.route)
-            if self.status:
-                span.set_attribute("http.response.status_code", self.status)
-                if self._middleware._old_too:
-                    span.set_attribute("http.status_code", self.status)
-            if self.error_type is not None:
-                span.set_attribute("error.type", self.error_type)
-                span.set_status(_ERROR)
-        span.end(self.end_ns)
+            self._describe_end(span)
+        else:
+            span.end(self.end_ns)
         if cost:
             SERVER.end(cost)
         if self.on_end is not None:
             self.on_end(self)
+
+    def _describe_end(self, span: Span) -> None:
+        """End a recording span with what became known since its start."""
+        middleware = self._middleware
+        known: Attributes = {}
+        name = None
+        if self.route is not None:
+            name = middleware._names.get((self._method, self.route)) or middleware._name(
+                self._method, self.route
+            )
+            known["http.route"] = self.route
+        if self.status:
+            known["http.response.status_code"] = self.status
+            if middleware._old_too:
+                known["http.status_code"] = self.status
+        if self.error_type is not None:
+            known["error.type"] = self.error_type
+            span.set_status(_ERROR)
+        close(span, known, name, self.end_ns)
 
     def _started(self, message: Message) -> None:
         self.status = message["status"]
