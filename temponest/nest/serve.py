@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .api import jaeger, tempo
+from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
 from .ingest.receiver import Receiver
@@ -130,11 +131,7 @@ class _Server(uvicorn.Server):
     """One port; the process's signals are handled once for all of them."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, timeout_graceful_shutdown=int(GRACE), lifespan="off"
-            )
-        )
+        super().__init__(server_config(app, log_config=None, timeout_graceful_shutdown=int(GRACE)))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,105 @@
+"""The trace that the steps send: two services, an error, a link, an event, ids and times of one's choice."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+SECOND = 1_000_000_000
+
+
+def attribute(key: str, **value: Any) -> dict[str, Any]:
+    return {"key": key, "value": value}
+
+
+def trace(number: int, *, start_ns: int | None = None, tag: str = "") -> dict[str, Any]:
+    """OTLP JSON of one trace: `front` calls `back`, which fails. `tag` sets `test.case` on every span."""
+    trace_id = f"{number:032x}"
+    start = start_ns or time.time_ns() - 5 * SECOND
+    case = [attribute("test.case", stringValue=tag)] if tag else []
+
+    def span(
+        number: int, parent: int, name: str, kind: int, at: int, takes: int, **more: Any
+    ) -> dict[str, Any]:
+        attributes = [*more.pop("attributes", []), *case]
+        return {
+            "traceId": trace_id,
+            "spanId": f"{number:016x}",
+            **({"parentSpanId": f"{parent:016x}"} if parent else {}),
+            "name": name,
+            "kind": kind,
+            "startTimeUnixNano": str(start + at),
+            "endTimeUnixNano": str(start + at + takes),
+            "attributes": attributes,
+            **more,
+        }
+
+    def service(name: str, *spans: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "resource": {"attributes": [attribute("service.name", stringValue=name)]},
+            "scopeSpans": [{"scope": {"name": "steps", "version": "1"}, "spans": list(spans)}],
+        }
+
+    return {
+        "resourceSpans": [
+            service(
+                "front",
+                span(1, 0, "GET /", 2, 0, 2 * SECOND),
+                span(
+                    2,
+                    1,
+                    "POST",
+                    3,
+                    SECOND // 2,
+                    SECOND,
+                    attributes=[attribute("http.response.status_code", intValue="500")],
+                ),
+            ),
+            service(
+                "back",
+                span(
+                    3,
+                    2,
+                    "POST /pay",
+                    2,
+                    SECOND,
+                    SECOND // 4,
+                    status={"code": 2, "message": "no answer"},
+                    attributes=[attribute("http.response.status_code", intValue="500")],
+                    events=[
+                        {
+                            "timeUnixNano": str(start + SECOND + 1),
+                            "name": "exception",
+                            "attributes": [
+                                attribute(key, stringValue=value) for key, value in failed.items()
+                            ],
+                        }
+                    ],
+                    links=[{"traceId": f"{number + 1:032x}", "spanId": f"{1:016x}"}],
+                ),
+            ),
+        ]
+    }
+
+
+def protobuf(body: dict[str, Any]) -> ExportTraceServiceRequest:
+    """The same as protobuf; OTLP's JSON has hexadecimal ids where protobuf's has base64."""
+    message = json_format.ParseDict(_without_ids(body), ExportTraceServiceRequest())
+    for group, ours in zip(message.resource_spans, body["resourceSpans"], strict=True):
+        for span, given in zip(group.scope_spans[0].spans, ours["scopeSpans"][0]["spans"], strict=True):
+            span.trace_id = bytes.fromhex(given["traceId"])
+            span.span_id = bytes.fromhex(given["spanId"])
+            span.parent_span_id = bytes.fromhex(given.get("parentSpanId", ""))
+            for link, there in zip(span.links, given.get("links", []), strict=True):
+                link.trace_id, link.span_id = bytes.fromhex(there["traceId"]), bytes.fromhex(there["spanId"])
+    return message
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        ids = ("traceId", "spanId", "parentSpanId")
+        return {key: _without_ids(inner) for key, inner in value.items() if key not in ids}
+    return [_without_ids(inner) for inner in value] if isinstance(value, list) else value
