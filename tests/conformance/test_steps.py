@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tests.conformance import shapes
@@ -45,7 +46,7 @@ def _grpc(nest: Nest, body: dict[str, Any]) -> None:
     with grpc.insecure_channel(nest.grpc) as channel:
         export = channel.unary_unary(
             "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-            request_serializer=lambda message: message.SerializeToString(),
+            request_serializer=ExportTraceServiceRequest.SerializeToString,
             response_deserializer=bytes,
         )
         export(protobuf(body))
