@@ -17,6 +17,8 @@ _log = logging.getLogger("temponest.store")
 
 # A group this large amortises its sync; a larger one would only make the first sender wait.
 _GROUP = 4 * 1024 * 1024
+# Deleting waits for the groups before it; when it waits longer, the next time does for both.
+_PATIENCE = 5.0
 
 
 class Committer:
@@ -45,9 +47,20 @@ class Committer:
         self._queue.put((signal, body, future))
         return future
 
-    def call(self, action: Callable[[], None]) -> None:
-        """Run something that touches the log on the log's thread, after what is queued."""
-        self._queue.put(action)
+    def end_file(self) -> None:
+        """Let what is appended from now on be in another file than what was appended before."""
+        self._queue.put(self._log.close)
+
+    def drop(self, covered: int) -> None:
+        """Delete the log files that hold nothing newer than `covered`, and wait until they are."""
+        done = threading.Event()
+
+        def delete() -> None:
+            self._log.drop(covered)
+            done.set()
+
+        self._queue.put(delete)
+        done.wait(timeout=_PATIENCE)
 
     def stop(self) -> None:
         """Write what is queued, then end."""

@@ -13,19 +13,21 @@ import re2
 from ..model.fetch import Operand, Operator
 from ..model.span import Value
 
-_NEGATED = (Operator.NE, Operator.NOT_MATCH)
+_OPPOSITE = {Operator.NE: Operator.EQ, Operator.NOT_MATCH: Operator.MATCH}
 _ORDER = {Operator.LT: (-1,), Operator.LE: (-1, 0), Operator.GT: (1,), Operator.GE: (1, 0)}
 
 
 def satisfies(value: Value, operator: Operator, operands: Sequence[Operand]) -> bool:
-    """Whether a value that is there satisfies the comparison; an array does when one element does."""
+    """Whether a value that is there satisfies the comparison; see `Condition` for arrays."""
     if operator is Operator.EXISTS:
         return value is not None
     if operator is Operator.ABSENT:
         return value is None
     if isinstance(value, tuple):
-        every = all if operator in _NEGATED else any
-        return every(satisfies(element, operator, operands) for element in value)
+        opposite = _OPPOSITE.get(operator)
+        if opposite is None:
+            return any(_compare(element, operator, operand) for element in value for operand in operands)
+        return any(not any(_compare(element, opposite, operand) for element in value) for operand in operands)
     return any(_compare(value, operator, operand) for operand in operands)
 
 

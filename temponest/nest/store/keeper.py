@@ -12,6 +12,7 @@ import pyarrow as pa
 from . import catalog, log, merge_policy, retention, seal, segment
 from .block import MemoryBlock
 from .catalog import Catalog, Entry
+from .commit import Committer
 from .errors import Corrupt
 from .layout import Layout
 from .limits import Limits
@@ -49,6 +50,7 @@ class Keeper:
         self._stopping = False
         self._idle = True
         self._failing = False
+        self.committer: Committer | None = None
         self._retired: list[tuple[float, list[Entry]]] = []
         self._thread = threading.Thread(target=self._run, name="nest-keeper", daemon=True)
         self.lost_segments = 0
@@ -95,6 +97,8 @@ class Keeper:
             self._log_covered = log_covered
             self._idle = False
             self._wake.notify_all()
+        if self.committer is not None:
+            self.committer.end_file()
 
     def settle(self) -> None:
         """Wait until nothing is left to seal, merge or drop."""
@@ -156,7 +160,8 @@ class Keeper:
         covered = max(self.covered, generation.last_sequence)
         entries = (*self._catalog.segments, *made)
         self._commit(Catalog(covered, number + len(made), entries), frozen=None)
-        log.drop(self._layout.log, self._log_covered)
+        if self.committer is not None:
+            self.committer.drop(self._log_covered)
 
     def _merge(self, group: list[Entry]) -> None:
         by_name = {one.entry.name: one for one in self._view.now.segments}

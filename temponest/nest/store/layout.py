@@ -25,21 +25,39 @@ class Layout:
         self.segments = folder / "segments"
         self.aside = folder / "aside"
 
-    def create(self) -> None:
-        """Make the folders and the format file where they are missing.
+    def take(self) -> FolderLock:
+        """Lock the folder and make what is missing in it.
 
         Raises:
             Newer: the folder was written by a newer TempoNest; nothing was touched.
+            Held: another process has it; nothing but the folder was made.
         """
+        self._check_format()
+        self._make(self.folder)
+        lock = FolderLock(self.lock)
+        try:
+            self._check_format()
+            self._create()
+        except BaseException:
+            lock.release()
+            raise
+        return lock
+
+    def _check_format(self) -> None:
         if self.format.exists():
             found = int(self.format.read_text().strip() or 0)
             if found > FORMAT:
                 raise Newer(self.folder, found, FORMAT)
-        for path in (self.folder, self.log, self.segments, self.aside):
-            path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            path.chmod(FOLDER_MODE)
+
+    def _create(self) -> None:
+        for path in (self.log, self.segments, self.aside):
+            self._make(path)
         if not self.format.exists():
             write_atomically(self.format, f"{FORMAT}\n".encode())
+
+    def _make(self, path: Path) -> None:
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        path.chmod(FOLDER_MODE)
 
 
 class FolderLock:

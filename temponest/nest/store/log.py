@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from ..model.signal import Signal
@@ -24,13 +23,6 @@ def files(folder: Path) -> list[tuple[int, Path]]:
     """Log files with their first sequences, oldest first; other files are ignored."""
     found = [(int(path.stem), path) for path in folder.glob("*.log") if path.stem.isdigit()]
     return sorted(found)
-
-
-def drop(folder: Path, covered: int) -> None:
-    """Delete the files that hold nothing newer than `covered`; the last one, being written, stays."""
-    for (_, path), (following, _) in pairwise(files(folder)):
-        if following <= covered + 1:
-            path.unlink(missing_ok=True)
 
 
 class Log:
@@ -84,8 +76,18 @@ class Log:
             raise
         self._size = len(FILE_MAGIC)
 
+    def drop(self, covered: int) -> None:
+        """Delete the files that hold nothing newer than `covered`; the one being written stays."""
+        every = files(self._folder)
+        followers = [first for first, _ in every[1:]]
+        if self._handle < 0:
+            followers.append(self.next_sequence)
+        for (_, path), following in zip(every, followers, strict=False):
+            if following <= covered + 1:
+                path.unlink(missing_ok=True)
+
     def close(self) -> None:
-        """Close the file. What was appended is durable already."""
+        """End the file; the next append begins another. What was appended is durable already."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

@@ -90,8 +90,7 @@ class Store:
             Newer: a newer TempoNest wrote it.
         """
         layout = Layout(folder)
-        layout.create()
-        return cls(layout, FolderLock(layout.lock), limits or Limits())
+        return cls(layout, layout.take(), limits or Limits())
 
     def register(self, signal: Signal, consumer: Consumer) -> None:
         """Give the bodies of a signal to a consumer; before `start`. Without one they are skipped."""
@@ -121,6 +120,7 @@ class Store:
             self._limits.log_file_bytes,
         )
         self._committer = Committer(log, self._writer.deliver)
+        self._keeper.committer = self._committer
         self._writer.start()
         self._committer.start()
 

@@ -9,7 +9,7 @@ import pytest
 
 from temponest.nest.model.signal import Signal
 from temponest.nest.store import log_record
-from temponest.nest.store.log import Log, drop, files
+from temponest.nest.store.log import Log, files
 from temponest.nest.store.log_reader import Tear, read
 
 BODIES = [bytes([letter]) * 100 for letter in b"abcdefghij"]
@@ -99,12 +99,23 @@ def test_reading_after_a_sequence_leaves_out_what_came_before(tmp_path: Path) ->
 
 def test_dropping_deletes_only_files_that_are_covered_whole(tmp_path: Path) -> None:
     first, second = written(tmp_path)
-    drop(tmp_path, 4)
+    log = Log(tmp_path, 11, 1 << 20)
+    log.drop(4)
     assert first.exists()
-    drop(tmp_path, 5)
-    assert not first.exists()
-    drop(tmp_path, 10)
-    assert second.exists()
+    log.drop(5)
+    assert (first.exists(), second.exists()) == (False, True)
+    log.drop(10)
+    assert not second.exists()
+
+
+def test_dropping_leaves_the_file_that_is_being_written(tmp_path: Path) -> None:
+    log = Log(tmp_path, 1, 1 << 20)
+    log.append([(Signal.TRACES, b"x")])
+    log.drop(1)
+    assert survivors(tmp_path)[0] == [1]
+    log.close()
+    log.drop(1)
+    assert survivors(tmp_path)[0] == []
 
 
 def test_a_group_larger_than_one_system_call_is_written_whole(tmp_path: Path) -> None:
