@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import metrics, trace
 
 from . import choices, config, lifecycle
+from .trace.late import LateTracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +207,10 @@ def get_tracer(name: str, version: str = "") -> trace.Tracer:
         name: the module that records, usually `__name__`.
         version: its version.
     """
-    return trace.get_tracer(name, version)
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):
+        return LateTracer(name, version)
+    return provider.get_tracer(name, version)
 
 
 def get_meter(name: str, version: str = "") -> metrics.Meter:

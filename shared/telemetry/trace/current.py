@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span as ApiSpan
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import StatusCode, Tracer
 
 from ..cost import CUSTOM
 from .context import activate, deactivate
-from .span import Span
+from .failure import description
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,15 +48,26 @@ class CurrentSpan:
         deactivate(self._token)
         span = self._span
         # Cancellation, GeneratorExit and their like end a block without being its failure.
-        if isinstance(error, Exception) and type(span) is Span and span._end_time is None:
-            span.fail(error, escaped=False)
+        if isinstance(error, Exception) and span.is_recording():
+            self._fail(span, error)
         if self._end:
             span.end()
         if cost:
             CUSTOM.end(cost)
 
+    def _fail(self, span: ApiSpan, error: Exception) -> None:
+        ours = getattr(span, "fail", None)
+        if ours is not None:
+            ours(error, escaped=False)
+            return
+        *_, record, set_status = self._arguments
+        if record:
+            span.record_exception(error)
+        if set_status:
+            span.set_status(StatusCode.ERROR, description(error))
+
     def __call__(self, function: F) -> F:
-        """Decorate a function, a coroutine function or an (async) generator function: one span a call."""
+        """Decorate a function or a coroutine function: one span for each call, until it returns."""
         again = (self._tracer, self._arguments, self._end)
         decorated: Any
         if inspect.iscoroutinefunction(function):
