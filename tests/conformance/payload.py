@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 SECOND = 1_000_000_000
+ID_KEYS = ("traceId", "spanId", "parentSpanId")
 
 
 def attribute(key: str, **value: Any) -> dict[str, Any]:
@@ -84,20 +86,16 @@ def trace(number: int, *, start_ns: int | None = None, tag: str = "") -> dict[st
 
 
 def protobuf(body: dict[str, Any]) -> ExportTraceServiceRequest:
-    """The same as protobuf; OTLP's JSON has hexadecimal ids where protobuf's has base64."""
-    message = json_format.ParseDict(_without_ids(body), ExportTraceServiceRequest())
-    for group, ours in zip(message.resource_spans, body["resourceSpans"], strict=True):
-        for span, given in zip(group.scope_spans[0].spans, ours["scopeSpans"][0]["spans"], strict=True):
-            span.trace_id = bytes.fromhex(given["traceId"])
-            span.span_id = bytes.fromhex(given["spanId"])
-            span.parent_span_id = bytes.fromhex(given.get("parentSpanId", ""))
-            for link, there in zip(span.links, given.get("links", []), strict=True):
-                link.trace_id, link.span_id = bytes.fromhex(there["traceId"]), bytes.fromhex(there["spanId"])
-    return message
+    """OTLP JSON as a message: its ids are hexadecimal, where protobuf's own JSON has base64."""
+    return json_format.ParseDict(_base64_ids(body), ExportTraceServiceRequest())
 
 
-def _without_ids(value: Any) -> Any:
-    if isinstance(value, dict):
-        ids = ("traceId", "spanId", "parentSpanId")
-        return {key: _without_ids(inner) for key, inner in value.items() if key not in ids}
-    return [_without_ids(inner) for inner in value] if isinstance(value, list) else value
+def _base64_ids(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_base64_ids(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: base64.b64encode(bytes.fromhex(inner)).decode() if key in ID_KEYS else _base64_ids(inner)
+        for key, inner in value.items()
+    }

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from ..model.source import CancelledError
-from ..traceql.errors import InvalidQueryError, ParseError, QueryStoppedError, UnsupportedError
+from ..traceql.errors import InvalidQueryError, ParseError, QueryStoppedError, TooLargeError, UnsupportedError
 
 logger = logging.getLogger("temponest.nest.api")
 
@@ -39,6 +39,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (ParseError, 400),
     (InvalidQueryError, 400),
     (UnsupportedError, 400),
+    (TooLargeError, 422),
     (QueryStoppedError, 503),
     (CancelledError, CLIENT_CLOSED),
 )

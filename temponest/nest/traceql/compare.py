@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..model.fetch import Attribute, AttributeScope
 from ..model.span import Value
-from .errors import QueryStoppedError
+from .errors import TooLargeError
 from .fields import shown
 from .intervals import Intervals, Ints
 from .printer import attribute_name
@@ -63,7 +63,7 @@ class Comparison:
         """Count one batch; `selected` is 1 for rows of the selection and 0 for the rest.
 
         Raises:
-            QueryStoppedError: the counts do not fit in memory.
+            TooLargeError: the counts do not fit in memory.
         """
         interval = self._intervals.index(start_ns)
         inside = interval >= 0
@@ -79,7 +79,7 @@ class Comparison:
             counted[: len(values.counts)] += values.counts
             values.counts = counted
         if sum(len(values.counts) for values in self._attributes.values()) > MAX_COUNTS:
-            raise QueryStoppedError("too many values to compare: ask for a longer step or fewer spans")
+            raise TooLargeError("too many values to compare: ask for a longer step or fewer spans")
 
     def result(self) -> SeriesList:
         """The series: the most frequent values of each attribute on each side, and the totals."""

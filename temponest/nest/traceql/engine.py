@@ -30,7 +30,6 @@ class CutOff(StrEnum):
 
     LIMIT = "limit"
     TIME = "time"
-    MEMORY = "memory"
 
 
 @dataclass(slots=True)

@@ -4,7 +4,8 @@ TraceQLError
 ├── ParseError         the text is not TraceQL: line, column and a caret
 ├── InvalidQueryError  it is TraceQL but means nothing (a number compared with a status)
 ├── UnsupportedError   it is TraceQL and would mean something, but no engine answers it yet
-└── QueryStoppedError  the answer would cost more than the query may (time or memory)
+├── TooLargeError      the answer does not fit in the memory a query may use
+└── QueryStoppedError  the query ran out of time before it had any answer
 """
 
 from __future__ import annotations
@@ -59,5 +60,9 @@ class UnsupportedError(TraceQLError):
     """The query has a meaning that this engine, like Tempo's, does not compute yet."""
 
 
+class TooLargeError(TraceQLError):
+    """The answer does not fit in the memory a query may use; the message says how to ask for less."""
+
+
 class QueryStoppedError(TraceQLError):
-    """The query was stopped at its limit of time or memory before it had any answer to give."""
+    """The query was stopped at its limit of time before it had any answer to give."""

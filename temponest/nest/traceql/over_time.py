@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..model.span import Value
-from .errors import QueryStoppedError
+from .errors import TooLargeError
 from .exemplars import Exemplars
 from .fields import shown
 from .intervals import Floats, Intervals, Ints
@@ -45,7 +45,7 @@ class OverTimeAggregator:
         """Count one batch.
 
         Raises:
-            QueryStoppedError: there are more series than fit in memory.
+            TooLargeError: there are more series than fit in memory.
         """
         function = self._function
         interval = self._intervals.index(rows.start_ns)
@@ -84,7 +84,7 @@ class OverTimeAggregator:
     def _grow(self) -> None:
         size = len(self._labels) * self._intervals.count
         if size > MAX_POINTS:
-            raise QueryStoppedError(
+            raise TooLargeError(
                 f"{len(self._labels)} series of {self._intervals.count} points are too many:"
                 " group by fewer attributes, or ask for a longer step"
             )

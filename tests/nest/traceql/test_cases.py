@@ -16,6 +16,7 @@ from temponest.nest.traceql.errors import InvalidQueryError, ParseError, TraceQL
 from temponest.nest.traceql.parse_fields import MAX_DEPTH
 from temponest.nest.traceql.parser import parse
 from temponest.nest.traceql.printer import print_query
+from tests.nest.traceql import make_docs
 
 CASES = Path(__file__).parent / "cases"
 
@@ -104,3 +105,7 @@ def test_any_text_is_a_query_or_a_parse_error_with_a_place_inside_it(text: str) 
     else:
         valid = parse(print_query(tree)) == tree
     assert valid
+
+
+def test_the_documentation_is_made_from_these_cases() -> None:
+    assert make_docs.PAGE.read_text() == make_docs.page(), "run python -m tests.nest.traceql.make_docs"

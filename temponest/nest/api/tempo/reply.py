@@ -1,7 +1,7 @@
 """Answers → the shapes of Tempo's API. Clients decode them strictly: no field that Tempo's proto lacks.
 
 `metrics.completedJobs < metrics.totalJobs` says that a search stopped before it had read everything; the
-header `TempoNest-Cut-Off` says why (limit, time or memory).
+header `TempoNest-Cut-Off` says why (limit or time).
 """
 
 from __future__ import annotations
