@@ -118,7 +118,8 @@ class Synchronous(Recorder):
                 if not isinstance(by_type, ByType):
                     by_type = targets[key] = ByType(mistakable)
                 by_type.add(attributes or {}, target)
-        except TypeError:  # A list among the values cannot be hashed: such a set is looked up each time.
+        except (TypeError, AttributeError):
+            # A list among the values cannot be hashed, and no mapping has no values: looked up each time.
             pass
         return target
 

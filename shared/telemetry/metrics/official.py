@@ -30,7 +30,7 @@ from .points import (
     Temporality,
 )
 from .provider import Collect, MeterProvider
-from .stream import Aggregation
+from .stream import CARDINALITY_LIMIT, Aggregation, InstrumentKind
 from .views import Preferences, aggregation_of, default_aggregation, kind_of
 
 _KEPT = "_temponest_reader"
@@ -82,19 +82,27 @@ def adapted(reader: sdk.MetricReader, provider: MeterProvider) -> AdaptedReader:
 
 
 def _preferences(reader: sdk.MetricReader) -> Preferences:
-    def by_kind(found: Mapping[Any, Any]) -> dict[Any, Any]:
-        return {kind_of(cls): value for cls, value in found.items()}
+    """What differs from the defaults, so that two readers that want the same are seen to."""
 
+    def by_kind(found: Mapping[Any, Any]) -> dict[InstrumentKind, Any]:
+        return {kind: value for cls, value in found.items() if (kind := kind_of(cls)) is not None}
+
+    aggregations = {
+        kind: aggregation_of(value, default_aggregation(kind))
+        for kind, value in by_kind(reader._instrument_class_aggregation).items()
+    }
     return Preferences(
         {
-            kind: Temporality(int(value))
+            kind: Temporality.DELTA
             for kind, value in by_kind(reader._instrument_class_temporality).items()
+            if int(value) == Temporality.DELTA.value
         },
+        {kind: made for kind, made in aggregations.items() if made != default_aggregation(kind)},
         {
-            kind: aggregation_of(value, default_aggregation(kind))
-            for kind, value in by_kind(reader._instrument_class_aggregation).items()
+            kind: limit
+            for kind, limit in by_kind(getattr(reader, "_instrument_class_cardinality_limit", {})).items()
+            if limit != CARDINALITY_LIMIT
         },
-        by_kind(getattr(reader, "_instrument_class_cardinality_limit", {})),
     )
 
 

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from shared.telemetry.metrics import MeterProvider, Preferences
-from shared.telemetry.metrics.points import Metric, Point
+from shared.telemetry.metrics.points import Metric, NumberPoint, Point
 from shared.telemetry.metrics.provider import Collect
 
 
@@ -52,6 +52,15 @@ class Measured:
         """The points of one metric, which collects; none when it has nothing to say."""
         metric = self.collect().get(name)
         return metric.points if metric is not None else ()
+
+    def totals(self) -> dict[str, float]:
+        """Of one collection: the sum of values, or of counts, of every metric."""
+        return {
+            name: sum(
+                point.value if isinstance(point, NumberPoint) else point.count for point in metric.points
+            )
+            for name, metric in self.collect().items()
+        }
 
     def values(self, name: str) -> dict[tuple[Any, ...], Any]:
         """Value, or count of a distribution, by attribute values in the order of their keys."""
