@@ -19,6 +19,7 @@ from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
 from .ingest.receiver import Receiver
+from .store.allocator import give_back
 from .store.limits import Limits
 from .store.store import Store
 
@@ -75,6 +76,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         Held: another process writes to the folder.
         Newer: a newer TempoNest wrote it.
     """
+    give_back()
     # Ports first: whoever starts a second nest hears about the port before the folder is touched.
     sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo))
     store = Store.open(folder, limits=limits)
