@@ -92,8 +92,8 @@ class HTTPClient:
         self._start_span = semconv.tracer(library, provider).start_span
         self._known = semconv.known_methods()
         self.old_too = semconv.old_http_too()
-        self.request_headers = HeaderCapture("client", "request")
-        self.response_headers = HeaderCapture("client", "response")
+        self.request_headers = HeaderCapture("client", "request") or None
+        self.response_headers = HeaderCapture("client", "response") or None
         variable = f"OTEL_PYTHON_{library.upper()}_EXCLUDED_URLS"
         patterns = words(variable if text(variable) else "OTEL_PYTHON_EXCLUDED_URLS", "")
         self._excluded = re.compile("|".join(f"(?:{one})" for one in patterns)) if patterns else None

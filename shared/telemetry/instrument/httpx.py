@@ -170,10 +170,14 @@ class _Sending:
 def _propagate(span: Span, request: Request, context: Context) -> None:
     line = propagation.traceparent(span, context)
     fields = getattr(request.headers, "_list", None)
-    if line is not None and fields is not None and not any(field[1] == b"traceparent" for field in fields):
-        # Setting a header the public way reads through all of them and encodes twice.
-        fields.append((b"traceparent", b"traceparent", line))
-        return
+    if line is not None and fields is not None:
+        for field in fields:
+            if field[1] == b"traceparent":
+                break
+        else:
+            # Setting a header the public way reads through all of them and encodes twice.
+            fields.append((b"traceparent", b"traceparent", line))
+            return
     for name, value in propagation.inject(span, context):
         request.headers[name] = value
 

@@ -142,6 +142,11 @@ def traceparent(span: Span, context: Context) -> bytes | None:
     """
     if _BAGGAGE_KEY in context or not _writes_w3c(propagate.get_global_textmap()):
         return None
+    own = getattr(span, "traceparent", None)
+    if own is not None:
+        # Ours knows it without making a span context first.
+        line: bytes | None = own()
+        return line
     sent = span.get_span_context()
     if sent.trace_state or not sent.is_valid:
         return None

@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from opentelemetry.util.types import AnyValue, Attributes
 
 from ..cost import SPANS_ENDED
@@ -245,6 +246,13 @@ class Span(sdk.Span):
     def get_span_context(self) -> SpanContext:
         """The identity to propagate."""
         return self._trace.context(self._span_id)
+
+    def traceparent(self) -> bytes | None:
+        """The header of W3C Trace Context for a call under this span; None if there is a trace state, too."""
+        trace = self._trace
+        if trace.state is not DEFAULT_TRACE_STATE and trace.state:
+            return None
+        return b"00-%032x-%016x-%02x" % (trace.trace_id, self._span_id, trace.flags)
 
     def is_recording(self) -> bool:
         """True until the span ends."""

@@ -31,8 +31,8 @@ class RequestAttributes:
         self._old_too = old_too
         self._templates: dict[tuple[Any, ...], Prepared] = {}
 
-    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Extended:
-        """Attributes for sampling and for the span."""
+    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[str, Extended]:
+        """The method as it may appear in a span's name, and the attributes that are known at the start."""
         key = (
             scope.get("method", "GET"),
             scope.get("scheme", "http"),
@@ -70,12 +70,7 @@ class RequestAttributes:
             if client is not None:
                 attributes["net.peer.ip"] = client[0]
                 attributes["net.peer.port"] = client[1]
-        return Extended(template, attributes)
-
-    def method(self, scope: Scope) -> str:
-        """The method as it may appear in a span's name: `HTTP` for one that is not known."""
-        method: str = scope.get("method", "GET")
-        return method if method in self._known else "HTTP"
+        return key[0] if key[0] in self._known else "HTTP", Extended(template, attributes)
 
     def _template(
         self,

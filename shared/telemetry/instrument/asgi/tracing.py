@@ -64,8 +64,8 @@ class TracingMiddleware:
         self._excluded = Exclusion(excluded_urls)
         self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
         self._old_too = semconv.old_http_too()
-        self._request_headers = HeaderCapture("server", "request")
-        self._response_headers = HeaderCapture("server", "response")
+        self._request_headers = HeaderCapture("server", "request") or None
+        self._response_headers = HeaderCapture("server", "response") or None
         self._names: dict[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,8 +88,8 @@ class TracingMiddleware:
         raw = scope.get("headers") or ()
         headers = dict(raw)
         parent = propagation.extract(raw, headers)
-        method = self._describe.method(scope)
-        span = self._tracer.start_span(method, parent, SpanKind.SERVER, self._describe(scope, headers))
+        method, attributes = self._describe(scope, headers)
+        span = self._tracer.start_span(method, parent, SpanKind.SERVER, attributes)
         if self._request_headers and span.is_recording():
             span.set_attributes(self._request_headers(raw))
         request = ServerRequest(self, span, scope, send, method)
