@@ -8,6 +8,9 @@ import httpx
 import pytest
 
 from temponest.nest.api import jaeger
+from temponest.nest.api.otlp import OTLP_JSON, resource_spans_json
+from temponest.nest.api.otlp_read import spans_of
+from temponest.nest.model.span import Attributes
 from tests.nest.make import SECOND, T0, span, two_services
 from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving
@@ -266,3 +269,94 @@ def test_version_3_says_404_when_nothing_matches(client: httpx.Client) -> None:
     missing = {"error": {"httpCode": 404, "message": "No traces found"}}
     assert get(client, "/api/v3/traces/77", 404) == missing
     assert get(client, "/api/v3/traces", 404, **V3_WINDOW, **{"query.serviceName": "x"}) == missing
+
+
+def test_an_uploaded_trace_comes_back_as_jaegers(client: httpx.Client) -> None:
+    document = {"resourceSpans": resource_spans_json(two_services()[:3], OTLP_JSON)}
+    [uploaded] = client.post("/api/transform", json=document).json()["data"]
+    assert uploaded == get(client, f"/api/traces/{ONE}")["data"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b"[]", "document is list"),
+        (b'{"resourceSpans":5}', "resourceSpans is int"),
+        (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"ab"}]}]}]}', "traceId has 1 bytes"),
+        (b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}', "no OTLP JSON"),
+        (b'{"resourceSpans":[{"resource":{"attributes":[{"key":1}]}}]}', "key is int"),
+    ],
+)
+def test_an_upload_that_is_no_trace_says_why(client: httpx.Client, body: bytes, words: str) -> None:
+    reply = client.post("/api/transform", content=body)
+    assert reply.status_code == 400
+    assert words in reply.json()["errors"][0]["msg"]
+
+
+def test_every_kind_of_value_survives_an_upload() -> None:
+    value: Attributes = {
+        "s": "x",
+        "b": True,
+        "i": 2**60,
+        "f": 0.5,
+        "y": b"\0",
+        "l": ("a", 1),
+        "m": {"k": None},
+    }
+    document = {"resourceSpans": resource_spans_json([span(1, 1, attributes={"v": value})], OTLP_JSON)}
+    assert spans_of(document)[0].attributes == {"v": value}
+
+
+END = {
+    "endTs": str((T0 + 110 * SECOND) // 1_000_000),
+    "lookback": "20000",
+    "step": "10000",
+    "ratePer": "60000",
+}
+
+
+def test_latencies_are_milliseconds_of_a_services_calls(client: httpx.Client) -> None:
+    found = get(client, "/api/metrics/latencies", service="pay", quantile="0.5", **END)
+    assert (found["name"], found["type"]) == ("service_latencies", "GAUGE")
+    [one] = found["metrics"]
+    assert one["labels"] == [{"name": "service_name", "value": "pay"}]
+    [point] = one["metricPoints"]
+    assert point["gaugeValue"] == {"doubleValue": 1000}
+    assert point["timestamp"].endswith("Z")
+
+
+def test_call_rates_are_taken_over_a_sliding_window(client: httpx.Client) -> None:
+    found = get(client, "/api/metrics/calls", service=["pay", "web"], groupByOperation="true", **END)
+    assert found["name"] == "service_operation_call_rate"
+    operations = {one["labels"][0]["value"]: one["metricPoints"] for one in found["metrics"]}
+    assert set(operations) == {"GET /health", "GET /orders", "POST /pay"}
+    assert operations["POST /pay"][-1]["gaugeValue"]["doubleValue"] == pytest.approx(1 / 60)
+
+
+def test_error_rates_are_parts_of_all_calls(client: httpx.Client) -> None:
+    found = get(client, "/api/metrics/errors", service=["pay", "web"], **END)
+    last = {one["labels"][0]["value"]: one["metricPoints"][-1]["gaugeValue"] for one in found["metrics"]}
+    assert last == {"pay": {"doubleValue": 1}, "web": {"doubleValue": 0}}
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status"),
+    [
+        ("latencies", {}, 400),
+        ("latencies", {"service": "a", "quantile": "2"}, 400),
+        ("latencies", {"service": "a", "step": "0"}, 400),
+        ("calls", {"service": "a", "step": "1", "lookback": "9999999"}, 400),
+        ("other", {"service": "a"}, 404),
+    ],
+)
+def test_a_wrong_question_about_metrics_is_refused(
+    client: httpx.Client, path: str, params: dict[str, str], status: int
+) -> None:
+    get(client, f"/api/metrics/{path}", status, **params)
+
+
+def test_a_service_name_is_data_and_never_part_of_the_query(client: httpx.Client) -> None:
+    hostile = 'x" || true || name = "'
+    assert get(client, "/api/metrics/calls", service=hostile, **END)["metrics"] == []

@@ -8,14 +8,18 @@ import time
 from starlette.datastructures import QueryParams
 
 from ...model.span import Kind
+from ...questions.red import RedQuery
 from ...questions.traces import SpanQuery, text_of
+from ...traceql.intervals import aligned
 from ..errors import RequestError
 from ..params import duration_ns, integer, rfc3339_ns
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 TWO_DAYS_NS = 2 * 24 * 3600 * 1_000_000_000
-SEVEN_DAYS_MS = 7 * 24 * 3600 * 1_000
+HOUR_MS = 3600 * 1_000
+SEVEN_DAYS_MS = 7 * 24 * HOUR_MS
+MILLISECOND = 1_000_000
 
 
 def kind(text: str) -> Kind | None:
@@ -98,6 +102,34 @@ def dependencies(params: QueryParams) -> tuple[int, int]:
     end_ms = integer(params, "endTs", time.time_ns() // 1_000_000 + 1)
     lookback_ms = integer(params, "lookback", SEVEN_DAYS_MS)
     return max(0, end_ms - lookback_ms) * 1_000_000, (end_ms + 1) * 1_000_000
+
+
+def red(params: QueryParams) -> RedQuery:
+    """Parameters of /api/metrics/...; all times in milliseconds, the window ends at `endTs`."""
+    services = params.getlist("service")
+    if not services:
+        raise RequestError("parameter 'service' is required")
+    step_ns = integer(params, "step", 5_000, at_least=1) * MILLISECOND
+    lookback_ns = integer(params, "lookback", HOUR_MS, at_least=1) * MILLISECOND
+    rate_ns = integer(params, "ratePer", 10 * 60 * 1_000, at_least=1) * MILLISECOND
+    end_ns = integer(params, "endTs", time.time_ns() // MILLISECOND) * MILLISECOND
+    window = max(1, round(rate_ns / step_ns))
+    start_ns = end_ns - lookback_ns - window * step_ns
+    try:
+        quantile = float(params.get("quantile") or 0.95)
+    except ValueError:
+        quantile = -1
+    if not 0 <= quantile <= 1:
+        raise RequestError(f"quantile={params.get('quantile', '')[:32]!r} is not between 0 and 1")
+    kinds = [one for text in params.getlist("spanKind") if (one := kind(text)) is not None]
+    return RedQuery(
+        services=services,
+        kinds=kinds or [Kind.SERVER],
+        by_operation=params.get("groupByOperation", "").lower() in ("true", "1"),
+        quantile=quantile,
+        window=window,
+        intervals=aligned(max(0, start_ns), end_ns, step_ns),
+    )
 
 
 def _operation(text: str) -> str:

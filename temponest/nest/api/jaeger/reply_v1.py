@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
 
 from ...model.source import Edge, Operation
 from ...model.span import Attributes, Kind, Span, Status, Value
+from ...questions.red import Measure, RedQuery, RedSeries
 from ...questions.traces import text_of
 from ..errors import Problem
 
@@ -166,3 +169,37 @@ def _tag(key: str, value: Value) -> Json:
             return {"key": key, "type": "string", "value": str(value)}
         case _:
             return {"key": key, "type": "string", "value": text_of(value) or ""}
+
+
+_FAMILIES = {
+    Measure.LATENCIES: ("latencies", "{quantile:.2f}th quantile latency in milliseconds, by service"),
+    Measure.CALLS: ("call_rate", "calls per second, by service"),
+    Measure.ERRORS: ("error_rate", "failed calls as a part of all calls, by service"),
+}
+
+
+def metric_family(what: Measure, query: RedQuery, found: Sequence[RedSeries]) -> Response:
+    """A measure over time as OpenMetrics in JSON, which is no envelope."""
+    name, words = _FAMILIES[what]
+    subject = "service_operation" if query.by_operation else "service"
+    body = {
+        "name": f"{subject}_{name}",
+        "type": "GAUGE",
+        "help": words.format(quantile=query.quantile) + (" and operation" if query.by_operation else ""),
+        "metrics": [_metric(one, query) for one in found],
+    }
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(content.encode("utf-8", "replace"), media_type="application/json")
+
+
+def _metric(series: RedSeries, query: RedQuery) -> Json:
+    labels = [{"name": "service_name", "value": series.service}]
+    if series.operation is not None:
+        labels.insert(0, {"name": "operation", "value": series.operation})
+    points = []
+    for index, value in enumerate(series.values.tolist(), query.window):
+        if not math.isnan(value):
+            moment = datetime.fromtimestamp(query.intervals.time_ms(index) / 1_000, UTC)
+            text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            points.append({"gaugeValue": {"doubleValue": value}, "timestamp": text})
+    return {"labels": labels, "metricPoints": points}

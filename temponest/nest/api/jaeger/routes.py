@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,8 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ...model.source import SpanSource
+from ...model.span import Span
+from ...questions.red import Measure, measure
 from ...questions.traces import Traces
 from ..errors import Problem, RequestError, problem_of
+from ..otlp_read import spans_of
 from ..params import trace_id
 from ..server import Questions, Security, build_app
 from . import params, reply_v1, reply_v3
@@ -40,13 +44,15 @@ def routes(spans: SpanSource, security: Security) -> list[Route]:
         ("/api/traces", one.search),
         ("/api/traces/{trace_id}", one.trace),
         ("/api/dependencies", one.dependencies),
+        ("/api/metrics/{measure}", one.metrics),
         ("/api/v3/services", three.answering(three.services)),
         ("/api/v3/operations", three.answering(three.operations)),
         ("/api/v3/traces", three.answering(three.traces)),
         ("/api/v3/traces/{trace_id}", three.answering(three.trace)),
         ("/api/v3/trace-summaries", three.answering(three.summaries)),
     ]
-    return [Route(path, endpoint, methods=["GET"]) for path, endpoint in paths]
+    reads = [Route(path, endpoint, methods=["GET"]) for path, endpoint in paths]
+    return [*reads, Route("/api/transform", one.transform, methods=["POST"])]
 
 
 def _service(request: Request, name: str = "service") -> str:
@@ -58,6 +64,7 @@ def _service(request: Request, name: str = "service") -> str:
 
 class _Version1:
     def __init__(self, spans: SpanSource, questions: Questions) -> None:
+        self.spans = spans
         self.traces = Traces(spans)
         self.ask = questions.ask
 
@@ -113,6 +120,25 @@ class _Version1:
         edges = await self.ask(request, lambda _: self.traces.edges(start_ns, end_ns))
         some = [edge for edge in edges if not service or service in (edge.parent, edge.child)]
         return self._reply(request, reply_v1.dependencies(some), len(some))
+
+    async def metrics(self, request: Request) -> Response:
+        name = request.path_params["measure"]
+        if name not in set(Measure):
+            raise RequestError(f"there are no metrics {name[:32]!r}: ask {', '.join(Measure)}", 404)
+        query = params.red(request.query_params)
+        found = await self.ask(request, lambda budget: measure(self.spans, Measure(name), query, budget))
+        return reply_v1.metric_family(Measure(name), query, found)
+
+    async def transform(self, request: Request) -> Response:
+        try:
+            document = json.loads(await request.body())
+        except (ValueError, RecursionError):
+            raise RequestError("the body is no JSON") from None
+        traces: dict[bytes, list[Span]] = {}
+        for span in spans_of(document):
+            traces.setdefault(span.trace_id, []).append(span)
+        data = [reply_v1.trace(spans) for spans in traces.values()]
+        return self._reply(request, data, len(data))
 
 
 class _Version3:
