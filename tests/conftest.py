@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.demo.servers import start_postgres, start_valkey
+
+# Time is measured by benchmarks; on a busy machine a deadline would only make tests fail by chance.
+settings.register_profile("repository", deadline=None)
+settings.load_profile("repository")
 
 
 @pytest.fixture(scope="session")

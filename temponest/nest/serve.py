@@ -18,12 +18,19 @@ from .api import jaeger, tempo
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
+from .ingest.derive import INTERVAL, Derived
+from .ingest.metrics import MetricsConsumer
 from .ingest.receiver import Receiver
+from .model.signal import Signal
 from .store.allocator import give_back
 from .store.limits import Limits
+from .store.series.store import SeriesStore
 from .store.store import Store
 
 log = logging.getLogger("temponest")
+
+# Of the disk limit, this part is for metric series; they take a small fraction of what spans take.
+SERIES_SHARE = 8
 
 # Seconds for requests that are under way when the nest is told to stop; the whole stop takes under 5.
 GRACE = 2.0
@@ -81,6 +88,14 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
     sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo))
     store = Store.open(folder, limits=limits)
     try:
+        series = SeriesStore(
+            folder / "series",
+            disk_bytes=limits.disk_bytes // SERIES_SHARE,
+            retention_seconds=limits.retention_seconds,
+        )
+        derived = Derived(series)
+        store.register(Signal.METRICS, MetricsConsumer(series))
+        store.on_decoded(derived.take, covered=derived.covered)
         store.start()
         receiver = Receiver(store)
         apps: Sequence[ASGIApp] = (
@@ -88,7 +103,10 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
             jaeger.create_app(store.spans, security),
             tempo.create_app(store.spans, security),
         )
-        asyncio.run(_run(addresses, receiver, dict(zip(sockets, apps, strict=True))))
+        asyncio.run(_run(addresses, receiver, derived, dict(zip(sockets, apps, strict=True))))
+        store.flush()
+        derived.emit()
+        series.seal()
     finally:
         store.close()
 
@@ -108,7 +126,9 @@ def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:
     return bound
 
 
-async def _run(addresses: Addresses, receiver: Receiver, apps: Mapping[socket.socket, ASGIApp]) -> None:
+async def _run(
+    addresses: Addresses, receiver: Receiver, derived: Derived, apps: Mapping[socket.socket, ASGIApp]
+) -> None:
     try:
         grpc_server, _ = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
     except RuntimeError:
@@ -122,11 +142,19 @@ async def _run(addresses: Addresses, receiver: Receiver, apps: Mapping[socket.so
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave)
+    emitting = asyncio.create_task(_emit(derived))
     log.info("the nest is ready")
     try:
         await asyncio.gather(*(server.serve(sockets=[listener]) for listener, server in servers.items()))
     finally:
+        emitting.cancel()
         grpc_server.stop(GRACE).wait(GRACE)
+
+
+async def _emit(derived: Derived) -> None:
+    while True:
+        await asyncio.sleep(INTERVAL)
+        await asyncio.to_thread(derived.emit)
 
 
 class _Server(uvicorn.Server):

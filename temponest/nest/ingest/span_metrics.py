@@ -1,0 +1,107 @@
+"""RED metrics of every span: rate, errors and duration, by the names that Grafana asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..model.series import Labels, Metadata
+from .metrics import number
+
+# Seconds; the buckets that semantic conventions advise for request durations.
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+
+KINDS = tuple(
+    f"SPAN_KIND_{kind}" for kind in ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+)
+STATUSES = tuple(f"STATUS_CODE_{status}" for status in ("UNSET", "OK", "ERROR"))
+
+# Different (service, span name, kind, status) that are told apart. Names beyond it are counted as one:
+# a service that puts identifiers into span names costs a bounded amount.
+CAPACITY = 5_000
+OVERFLOW = "(other)"
+
+METADATA = {
+    "traces_spanmetrics_calls_total": Metadata("counter", "Spans that ended.", ""),
+    "traces_spanmetrics_latency": Metadata("histogram", "Duration of spans.", "s"),
+}
+
+Key: TypeAlias = tuple[str, str, int, int]
+Sample: TypeAlias = tuple[Labels, float]
+
+
+@dataclass(slots=True)
+class Latency:
+    """A cumulative histogram: counts by bucket (the last one without bound) and the sum in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
+
+    def samples(self, name: str, labels: dict[str, str]) -> Iterator[Sample]:
+        """`_bucket`, `_sum` and `_count`."""
+        running = 0
+        for bound, count in zip((*BOUNDS, float("inf")), self.counts, strict=True):
+            running += count
+            yield series(f"{name}_bucket", {**labels, "le": number(bound)}), float(running)
+        yield series(f"{name}_sum", labels), self.seconds
+        yield series(f"{name}_count", labels), float(running)
+
+
+def series(name: str, labels: dict[str, str]) -> Labels:
+    """Labels in order, empty ones left out."""
+    return tuple(sorted((key, value) for key, value in {**labels, "__name__": name}.items() if value))
+
+
+def buckets_of(duration_ns: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Durations in seconds, never negative, and the bucket that each falls into."""
+    seconds = np.maximum(duration_ns.to_numpy(), 0) / 1e9
+    return seconds, np.searchsorted(BOUNDS, seconds, side="left")
+
+
+class SpanMetrics:
+    """Counters since the start of the nest. One thread adds, another may ask for samples between two adds."""
+
+    def __init__(self) -> None:
+        self._latency: dict[Key, Latency] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Count a batch of spans (columns of `store/schema.py`)."""
+        seconds, buckets = buckets_of(table.column("duration_ns"))
+        columns = {name: _plain(table.column(name)) for name in ("service", "name", "kind", "status")}
+        grouped = (
+            pa.table({**columns, "seconds": seconds, "bucket": buckets})
+            .group_by(["service", "name", "kind", "status", "bucket"], use_threads=False)
+            .aggregate([("seconds", "sum"), ("seconds", "count")])
+        )
+        for row in grouped.to_pylist():
+            latency = self._of(
+                (row["service"] or "", row["name"] or "", row["kind"] or 0, row["status"] or 0)
+            )
+            latency.counts[row["bucket"]] += row["seconds_count"]
+            latency.seconds += row["seconds_sum"]
+
+    def samples(self) -> Iterator[Sample]:
+        """The present value of every series."""
+        for (service, name, kind, status), latency in list(self._latency.items()):
+            labels = {
+                "service": service,
+                "span_name": name,
+                "span_kind": KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
+                "status_code": STATUSES[status] if 0 <= status < len(STATUSES) else STATUSES[0],
+            }
+            yield series("traces_spanmetrics_calls_total", labels), float(sum(latency.counts))
+            yield from latency.samples("traces_spanmetrics_latency", labels)
+
+    def _of(self, key: Key) -> Latency:
+        if key not in self._latency and len(self._latency) >= CAPACITY:
+            key = (key[0], OVERFLOW, key[2], key[3])
+        return self._latency.setdefault(key, Latency())
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column

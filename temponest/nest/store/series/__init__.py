@@ -1,0 +1,1 @@
+"""Metric series: a head in memory, segments on disk, one source over both."""
