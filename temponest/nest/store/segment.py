@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..model.fetch import AttributeScope, FetchRequest
@@ -20,6 +21,7 @@ from .catalog import Entry
 from .decode import columns_of
 from .errors import Corrupt
 from .layout import FILE_MODE, sync_folder
+from .schema import FIXED
 
 _log = logging.getLogger("temponest.store")
 
@@ -70,8 +72,8 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
         start_max=int(starts.max()),
         sealed_ns=entry.sealed_ns or time.time_ns(),
     )
-    described = table.replace_schema_metadata({METADATA_KEY: json.dumps(entry.as_json())})
-    columns = table.schema.names
+    columns = [column for column in table.schema.names if not _says_nothing(table, column)]
+    described = table.select(columns).replace_schema_metadata({METADATA_KEY: json.dumps(entry.as_json())})
     path = parquet_path(folder, name)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(handle, "wb") as file:
@@ -82,7 +84,7 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
             compression="zstd",
             compression_level=1,
             use_dictionary=[column for column in columns if column not in (*_TIMES, *_IDS)],
-            column_encoding={"start_ns": "DELTA_BINARY_PACKED", "duration_ns": "DELTA_BINARY_PACKED"},
+            column_encoding=dict.fromkeys(_TIMES, "DELTA_BINARY_PACKED"),
             write_statistics=["start_ns"],
             write_page_checksum=True,
         )
@@ -92,6 +94,21 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
     sync_folder(folder)
     size = path.stat().st_size + summary_path(folder, name).stat().st_size
     return entry.replaced(bytes=size)
+
+
+def _says_nothing(table: pa.Table, column: str) -> bool:
+    """Whether a fixed column is null or zero everywhere; it is left out then, which makes lookups faster."""
+    if column not in FIXED.names:
+        return False
+    values = table.column(column)
+    if pa.types.is_unsigned_integer(values.type):
+        return bool(pc.max(values).as_py() == 0)
+    return bool(values.null_count == len(values))
+
+
+def _nothing(column: str, rows: int) -> pa.Array:
+    kind = FIXED.field(column).type
+    return pa.array(np.zeros(rows, np.uint32)) if pa.types.is_unsigned_integer(kind) else pa.nulls(rows, kind)
 
 
 def read_entry(path: Path) -> Entry:
@@ -126,7 +143,7 @@ class Segment:
     def names(self) -> Collection[str]:
         """The columns there are."""
         if self._names is None:
-            self._names = frozenset(self._open().schema_arrow.names)
+            self._names = frozenset(self._open().schema_arrow.names) | frozenset(FIXED.names)
         return self._names
 
     def read(self, names: Sequence[str]) -> pa.Table:
@@ -189,7 +206,8 @@ class Segment:
             raise self._broken(error) from error
 
     def _read(self, file: pq.ParquetFile, groups: list[int] | None, names: Sequence[str] | None) -> pa.Table:
-        exact = names if names is None else [name for name in names if name in self.names()]
+        there = file.schema_arrow.names
+        exact = there if names is None else [name for name in names if name in there]
         try:
             if groups is None:
                 table = file.read(columns=exact, use_threads=False)
@@ -197,10 +215,16 @@ class Segment:
                 table = file.read_row_groups(groups, columns=exact, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
-        if exact is not None:
-            # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
-            table = table.select(exact)
-        return one_chunk(table)
+        # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
+        found = one_chunk(table.select(exact))
+        columns = dict(zip(found.schema.names, found.columns, strict=True))
+        rows = self.rows
+        if groups is not None:
+            rows = sum(file.metadata.row_group(group).num_rows for group in groups)
+        for name in FIXED.names if names is None else names:
+            if name not in there and name in FIXED.names:
+                columns[name] = _nothing(name, rows)
+        return pa.table(columns)
 
     def _broken(self, error: Exception) -> Corrupt:
         if not self.damaged:
