@@ -12,6 +12,7 @@ from temponest import __version__
 # Name, module, and the one line that `temponest --help` shows without loading the module.
 COMMANDS = {
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
+    "mcp": ("temponest.cli.commands.mcp", "Give an agent traces and metrics (MCP)."),
     "serve": ("temponest.cli.commands.serve", "Run the nest: receive, store and show telemetry."),
     "ui": ("temponest.cli.commands.ui", "Show the pages over another Tempo and Prometheus."),
 }

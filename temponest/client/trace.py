@@ -15,6 +15,15 @@ _STATUSES = ("unset", "ok", "error")
 
 
 @dataclass(slots=True)
+class Event:
+    """Something that happened at one moment of a span."""
+
+    time_ns: int
+    name: str
+    attributes: dict[str, Value]
+
+
+@dataclass(slots=True)
 class Span:
     """One span; ids are lower-case hex, times integer nanoseconds since the epoch."""
 
@@ -28,6 +37,7 @@ class Span:
     start_ns: int
     end_ns: int
     attributes: dict[str, Value]
+    events: list[Event] = field(default_factory=list)
     children: list[Span] = field(default_factory=list)
     depth: int = 0
 
@@ -139,6 +149,10 @@ def _span(item: Mapping[str, Any], service: str) -> Span:
         start_ns=int(item.get("startTimeUnixNano", 0)),
         end_ns=int(item.get("endTimeUnixNano", 0)),
         attributes=attributes(item),
+        events=[
+            Event(int(one.get("timeUnixNano", 0)), one.get("name", ""), attributes(one))
+            for one in item.get("events") or ()
+        ],
     )
 
 

@@ -1,0 +1,1 @@
+"""An MCP server: traces and metrics for agents, over the same HTTP APIs as everything else."""

@@ -1,0 +1,207 @@
+"""The tools an agent sees. Answers are short texts: first an overview, details only when asked for."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from temponest import __version__
+from temponest.client.tempo import ApiError, Tempo
+from temponest.client.trace import Trace
+from temponest.terminal.waterfall import duration
+
+from . import render, series
+
+INSTRUCTIONS = """\
+Traces and metrics of services. Begin with `services`, find traces with `search_traces` (TraceQL), look at
+one with `trace_topology`, then `trace_errors`, `critical_path` or `span_details`. `what_differs` tells what
+failing or slow spans have in common. Span ids may be shortened."""
+
+Since = Annotated[str, Field(description="how far to look back, for example 15m, 1h, 2d")]
+TraceId = Annotated[str, Field(description="trace id in hexadecimal")]
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+POINTS = 24
+
+
+def create_server(tempo: Tempo, prometheus: Tempo) -> MCPServer:
+    """The server with its tools.
+
+    Args:
+        tempo: client of Tempo's API.
+        prometheus: client of Prometheus' API.
+    """
+    server = MCPServer("temponest", instructions=INSTRUCTIONS, version=__version__)
+    tools = _Tools(tempo, prometheus)
+    for tool in (
+        tools.services,
+        tools.attribute_names,
+        tools.attribute_values,
+        tools.search_traces,
+        tools.trace_topology,
+        tools.span_details,
+        tools.trace_errors,
+        tools.critical_path,
+        tools.what_differs,
+        tools.trace_metrics,
+        tools.prometheus_metrics,
+    ):
+        server.tool(structured_output=False)(tool)
+    return server
+
+
+def window(since: str) -> tuple[int, int]:
+    """Start and end in seconds of the time up to now.
+
+    Raises:
+        ToolError: `since` is no duration.
+    """
+    match = re.fullmatch(r"(\d{1,6})([smhd])", since.strip())
+    if match is None:
+        raise ToolError(f"since={since!r} is no duration: write for example 15m, 1h or 2d")
+    end = int(time.time()) + 1
+    return end - int(match.group(1)) * _UNITS[match.group(2)], end
+
+
+class _Tools:
+    """One method a tool; its docstring and parameters are what the agent reads."""
+
+    def __init__(self, tempo: Tempo, prometheus: Tempo) -> None:
+        self._tempo = tempo
+        self._prometheus = prometheus
+
+    def services(self, since: Since = "1h") -> str:
+        """Services with their number of spans, failed spans and 95th percentile of duration."""
+        start, end = window(since)
+        by = "by (resource.service.name)"
+        found: list[dict[str, float]] = []
+        for query in (
+            f"{{ }} | count_over_time() {by}",
+            f"{{ status = error }} | count_over_time() {by}",
+            f"{{ }} | quantile_over_time(duration, 0.95) {by}",
+        ):
+            answer = self._get(self._tempo, "/api/metrics/query", q=query, start=start, end=end)
+            found.append(
+                {
+                    labels.split("=", 1)[1].split(", p=")[0]: samples[0]
+                    for labels, samples in series.tempo_series(answer)
+                }
+            )
+        spans, errors, slowest = found
+        return (
+            "\n".join(
+                f"{name}: {spans[name]:.0f} spans, {errors.get(name, 0):.0f} errors,"
+                f" p95 {duration(slowest.get(name, 0) * 1e9)}"
+                for name in sorted(spans)
+            )
+            or f"no spans in the last {since}"
+        )
+
+    def attribute_names(
+        self, scope: Annotated[str, Field(description="span, resource, event, link or empty for all")] = ""
+    ) -> str:
+        """Names of attributes that queries can use, by scope."""
+        answer = self._get(self._tempo, "/api/v2/search/tags", scope=scope or None, limit=200)
+        return "\n".join(f"{one['name']}: {', '.join(one['tags'])}" for one in answer.get("scopes") or ())
+
+    def attribute_values(
+        self,
+        name: Annotated[str, Field(description="such as resource.service.name, span.http.route or name")],
+        query: Annotated[str, Field(description="TraceQL filter the spans must match")] = "",
+    ) -> str:
+        """Values of an attribute, the most frequent first."""
+        path = f"/api/v2/search/tag/{name}/values"
+        answer = self._get(self._tempo, path, q=query or None, limit=50)
+        return "\n".join(one["value"] for one in answer.get("tagValues") or ()) or "no values"
+
+    def search_traces(
+        self,
+        query: Annotated[
+            str, Field(description="TraceQL, for example { status = error } or { duration > 1s }")
+        ] = "{ }",
+        since: Since = "1h",
+        limit: Annotated[int, Field(ge=1, le=50)] = 10,
+    ) -> str:
+        """Newest traces with a span that matches: id, start, duration, root service and name."""
+        start, end = window(since)
+        try:
+            return render.summaries(self._tempo.search(query, limit=limit, start=start, end=end))
+        except ApiError as error:
+            raise ToolError(str(error)) from None
+
+    def trace_topology(self, trace_id: TraceId) -> str:
+        """A trace as a tree of spans without attributes; many alike spans are one line."""
+        return render.topology(self._trace(trace_id))
+
+    def span_details(
+        self,
+        trace_id: TraceId,
+        span_ids: Annotated[list[str], Field(max_length=10, description="ids or the start of ids")],
+    ) -> str:
+        """Attributes and events of a few spans."""
+        return render.details(self._trace(trace_id), span_ids)
+
+    def trace_errors(self, trace_id: TraceId) -> str:
+        """The failed spans of a trace with messages, exceptions and attributes."""
+        return render.errors(self._trace(trace_id))
+
+    def critical_path(self, trace_id: TraceId) -> str:
+        """Which spans the trace waited for, by their share of its duration."""
+        return render.path(self._trace(trace_id))
+
+    def what_differs(
+        self,
+        selection: Annotated[str, Field(description="TraceQL filter, for example { status = error }")],
+        among: Annotated[str, Field(description="TraceQL filter of the spans to compare with")] = "{ }",
+        since: Since = "1h",
+    ) -> str:
+        """Attribute values that are more frequent in the selected spans than in the others."""
+        start, end = window(since)
+        query = f"{among} | compare({selection}, 20)"
+        return series.differences(self._get(self._tempo, "/api/metrics/query", q=query, start=start, end=end))
+
+    def trace_metrics(
+        self,
+        query: Annotated[str, Field(description="for example { } | rate() by (resource.service.name)")],
+        since: Since = "1h",
+    ) -> str:
+        """Series counted from spans by a TraceQL metrics query; durations are in seconds."""
+        start, end = window(since)
+        step = f"{max(1, (end - start) // POINTS)}s"
+        answer = self._get(self._tempo, "/api/metrics/query_range", q=query, start=start, end=end, step=step)
+        return series.table(series.tempo_series(answer))
+
+    def prometheus_metrics(
+        self,
+        query: Annotated[
+            str, Field(description="PromQL, for example rate(http_server_request_duration_seconds_count[5m])")
+        ],
+        since: Since = "1h",
+    ) -> str:
+        """Series of recorded metrics by a PromQL query."""
+        start, end = window(since)
+        step = max(1, (end - start) // POINTS)
+        answer = self._get(
+            self._prometheus, "/api/v1/query_range", query=query, start=start, end=end, step=step
+        )
+        return series.table(series.prometheus_series(answer))
+
+    def _trace(self, trace_id: str) -> Trace:
+        try:
+            trace = self._tempo.trace(trace_id)
+        except (ApiError, ValueError) as error:
+            raise ToolError(str(error)) from None
+        if trace is None:
+            raise ToolError(f"there is no trace {trace_id}")
+        return trace
+
+    @staticmethod
+    def _get(client: Tempo, path: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            return client.get(path, **parameters)
+        except ApiError as error:
+            raise ToolError(str(error)) from None
