@@ -19,6 +19,8 @@ from .stage import Stage, stage
 
 VARIANTS = ("none#1", "none#2", "ours", "ours-metrics", "stock", "stock-metrics")
 ROUTES = {"reference request": ("/api/v1/agents/1", 40), "bare route": ("/bare", 200)}
+BUDGETS = {("reference request", "ours"): 0.01, ("bare route", "ours-metrics"): 0.05}
+BUDGET_MB = 10
 EXPORT_PAUSE = 6.0  # seconds; the exporters send what waits every five
 CURVE_SPANS = (0, 4, 16)
 CURVE_RATIOS = (1.0, 0.1, 0.0)
@@ -73,6 +75,9 @@ def _measure(
     rows = []
     for server, told_before in zip(servers, told, strict=True):
         share, low, high = overhead(server, copies)
+        # The block that warms up is told and received as well.
+        answered = (len(server.cost) + 1) * requests
+        parts = {part: (now - told_before[part]) / answered * 1e6 for part, now in _told(server).items()}
         rows.append(
             {
                 "variant": server.variant,
@@ -81,24 +86,21 @@ def _measure(
                 "overhead_low": low,
                 "overhead_high": high,
                 "export_threads_us_per_request": server.other / (len(server.cost) * requests) * 1e6,
-                # The block that warms up is in what telemetry says of itself as well.
-                "told_us_per_request": (_told(server) - told_before)
-                / ((len(server.cost) + 1) * requests)
-                * 1e6,
+                "told_us_per_request": parts,
                 "rss_mb_over_none": server.resident - memory,
                 "p50_ms": server.percentile_ms(50),
                 "p99_ms": server.percentile_ms(99),
-                # The block that warms up is received as well.
-                "spans_per_request": server.spans / ((len(server.cost) + 1) * requests),
+                "spans_per_request": server.spans / answered,
             }
         )
     return rows
 
 
-def _told(server: Server) -> float:
-    """CPU seconds that the server's telemetry says it took."""
+def _told(server: Server) -> dict[str, float]:
+    """CPU seconds that the server's telemetry says it took, by part."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/cost") as reply:
-        return float(reply.read())
+        found: dict[str, float] = json.load(reply)
+    return found
 
 
 def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
@@ -139,10 +141,23 @@ def _print_table(route: str, requests: int, rows: list[dict[str, Any]]) -> None:
         print(
             f"| {row['variant']} | {row['cpu_us_per_request']:.0f} µs | {row['overhead']:+.1%} "
             f"| {row['overhead_low']:+.1%} to {row['overhead_high']:+.1%} "
-            f"| {row['told_us_per_request']:.0f} µs "
+            f"| {sum(row['told_us_per_request'].values()):.0f} µs "
             f"| {row['export_threads_us_per_request']:.0f} µs | {row['rss_mb_over_none']:+.1f} MB "
             f"| {row['p50_ms']:.2f} ms | {row['p99_ms']:.2f} ms | {row['spans_per_request']:.1f} |"
         )
+
+    for row in rows:
+        if (route, row["variant"]) in BUDGETS:
+            _print_verdict(BUDGETS[route, row["variant"]], row)
+
+
+def _print_verdict(budget: float, row: dict[str, Any]) -> None:
+    kept = "kept" if row["overhead"] <= budget else "missed"
+    parts = sorted(row["told_us_per_request"].items(), key=lambda part: -part[1])
+    of = ", ".join(f"{name} {spent:.0f} µs" for name, spent in parts if spent >= 0.5)
+    print(f"\n{row['variant']}: budget +{budget:.0%} {kept} with {row['overhead']:+.1%}; by part: {of}")
+    fits = "kept" if row["rss_mb_over_none"] <= BUDGET_MB else "missed"
+    print(f"{row['variant']}: budget {BUDGET_MB} MB {fits} with {row['rss_mb_over_none']:+.1f} MB")
 
 
 def _print_curve(points: list[dict[str, Any]]) -> None:
