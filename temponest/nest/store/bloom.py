@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK_BYTES = 64
-# Twelve bits an entry and eight probes in one block give about one wrong yes in a hundred.
-_BITS_PER_ENTRY = 12
 _PROBES = np.array(
     [0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09],
     np.uint64,
@@ -24,10 +22,10 @@ def hash_values(seed: int, values: Iterable[bytes]) -> npt.NDArray[np.uint64]:
     return np.fromiter((crc(value, seed) for value in values), np.uint64)
 
 
-def build(hashes: npt.NDArray[np.uint64]) -> bytes:
-    """A filter that says yes to every hash given."""
+def build(hashes: npt.NDArray[np.uint64], bits_per_entry: int) -> bytes:
+    """A filter that says yes to every hash given, and to 1 in 100 others at 12 bits, 1 in 5,000 at 20."""
     hashes = np.unique(hashes)
-    blocks = max(1, -(-len(hashes) * _BITS_PER_ENTRY // (BLOCK_BYTES * 8)))
+    blocks = max(1, -(-len(hashes) * bits_per_entry // (BLOCK_BYTES * 8)))
     bits = np.zeros(blocks * BLOCK_BYTES, np.uint8)
     base = _block_of(hashes, blocks) * np.uint64(BLOCK_BYTES)
     for probe in _PROBES:
@@ -36,17 +34,24 @@ def build(hashes: npt.NDArray[np.uint64]) -> bytes:
     return bits.tobytes()
 
 
-def offset_of(value_hash: int, size: int) -> int:
-    """Where in a filter of `size` bytes the block of a hash begins."""
-    blocks = size // BLOCK_BYTES
-    return int(_block_of(np.array([value_hash], np.uint64), blocks)[0]) * BLOCK_BYTES
+class Probe:
+    """A question for any number of filters, worked out once."""
 
+    __slots__ = ("_hash", "_mask")
 
-def block_has(block: bytes, value_hash: int) -> bool:
-    """Whether the block of a hash has all of its bits."""
-    bits = np.frombuffer(block, np.uint8)
-    bit = _bit_of(np.uint64(value_hash), _PROBES)
-    return bool((bits[(bit >> np.uint64(3)).astype(np.int64)] & _mask(bit) != 0).all())
+    def __init__(self, seed: int, value: bytes) -> None:
+        self._hash = zlib.crc32(value, seed)
+        self._mask = 0
+        for probe in _PROBES.tolist():
+            self._mask |= 1 << (self._hash * probe % (1 << 32) >> 23)
+
+    def offset(self, size: int) -> int:
+        """Where in a filter of `size` bytes the block to look at begins."""
+        return (self._hash * (size // BLOCK_BYTES) >> 32) * BLOCK_BYTES
+
+    def fits(self, block: bytes) -> bool:
+        """Whether a block has all of the bits."""
+        return int.from_bytes(block, "little") & self._mask == self._mask
 
 
 def _block_of(hashes: npt.NDArray[np.uint64], blocks: int) -> npt.NDArray[np.uint64]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -148,23 +149,25 @@ class Segment:
 
     def read(self, names: Sequence[str]) -> pa.Table:
         """Those of the columns that exist, over all rows."""
-        return self._read(self._open(), None, names)
+        return self._read(self._open(), names)
 
     def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
         """Every column of the rows of these traces, None when there are none."""
         known = self._known()
         if known is not None:
-            trace_ids = [one for one in trace_ids if known.has_trace(one)]
+            trace_ids = [one for one in trace_ids if known.has_trace(summary.trace_probe(one))]
         if not trace_ids:
             return None
         file = self._open()
-        rows = rows_of_traces(self._read(file, None, ["trace_id"]).column("trace_id"), trace_ids)
+        rows = rows_of_traces(self._read(file, ["trace_id"]).column("trace_id"), trace_ids)
         if not len(rows):
             return None
-        groups = np.unique(rows // _ROW_GROUP)
-        table = self._read(file, groups.tolist(), None)
-        inside = np.searchsorted(groups, rows // _ROW_GROUP) * _ROW_GROUP + rows % _ROW_GROUP
-        return table.take(pa.array(inside))
+        by_group = ((group, rows[rows // _ROW_GROUP == group]) for group in np.unique(rows // _ROW_GROUP))
+        # Few rows are taken of each group before groups meet: their dictionaries are never unified.
+        return pa.concat_tables(
+            self._rows_of_group(file, int(group), inside - int(group) * _ROW_GROUP)
+            for group, inside in by_group
+        )
 
     def may_match(self, request: FetchRequest) -> bool:
         """False only when the summary excludes it."""
@@ -205,25 +208,29 @@ class Segment:
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
 
-    def _read(self, file: pq.ParquetFile, groups: list[int] | None, names: Sequence[str] | None) -> pa.Table:
-        there = file.schema_arrow.names
-        exact = there if names is None else [name for name in names if name in there]
+    def _rows_of_group(self, file: pq.ParquetFile, group: int, rows: npt.NDArray[np.int64]) -> pa.Table:
         try:
-            if groups is None:
-                table = file.read(columns=exact, use_threads=False)
-            else:
-                table = file.read_row_groups(groups, columns=exact, use_threads=False)
+            table = file.read_row_group(group).take(pa.array(rows))
+        except (pa.ArrowException, OSError) as error:
+            raise self._broken(error) from error
+        for name in FIXED.names:
+            if name not in table.schema.names:
+                table = table.append_column(name, _nothing(name, len(rows)))
+        return table
+
+    def _read(self, file: pq.ParquetFile, names: Sequence[str]) -> pa.Table:
+        there = file.schema_arrow.names
+        exact = [name for name in names if name in there]
+        try:
+            table = file.read(columns=exact, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
         # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
         found = one_chunk(table.select(exact))
         columns = dict(zip(found.schema.names, found.columns, strict=True))
-        rows = self.rows
-        if groups is not None:
-            rows = sum(file.metadata.row_group(group).num_rows for group in groups)
-        for name in FIXED.names if names is None else names:
+        for name in names:
             if name not in there and name in FIXED.names:
-                columns[name] = _nothing(name, rows)
+                columns[name] = _nothing(name, self.rows)
         return pa.table(columns)
 
     def _broken(self, error: Exception) -> Corrupt:

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ _HEAD = struct.Struct("<8sIIII")
 _EVENTS = 20_000
 # Names of operations are meant to be few; a service that puts ids into them gets no list.
 _OPERATIONS = 20_000
+# A page of traces is looked up in every segment, so a wrong yes there costs most.
+_TRACE_BITS, _VALUE_BITS = 20, 12
 _LISTED = (AttributeScope.EVENT, AttributeScope.LINK)
 
 
@@ -94,8 +97,8 @@ def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
         listed=listed,
     )
     ids = columns_of(table, "trace_id").unique().to_pylist()
-    traces = bloom.build(bloom.hash_values(0, ids))
-    return summary, traces, bloom.build(np.concatenate(hashes))
+    traces = bloom.build(bloom.hash_values(0, ids), _TRACE_BITS)
+    return summary, traces, bloom.build(np.concatenate(hashes), _VALUE_BITS)
 
 
 def write(path: Path, summary: Summary, traces: bytes, values: bytes) -> None:
@@ -138,9 +141,9 @@ class SummaryFile:
         if handle >= 0:
             os.close(handle)
 
-    def has_trace(self, trace_id: bytes) -> bool:
-        """Whether a trace may be in the segment."""
-        return self._ask(self._start, self._traces, int(bloom.hash_values(0, [trace_id])[0]))
+    def has_trace(self, probe: bloom.Probe) -> bool:
+        """Whether a trace may be in the segment; the probe comes from `trace_probe`."""
+        return self._ask(self._start, self._traces, probe)
 
     def may_match(self, request: FetchRequest) -> bool:
         """Whether a span of the segment may satisfy the conditions."""
@@ -184,11 +187,8 @@ class SummaryFile:
         if condition.operator is not Operator.EQ:
             return True
         if name == "trace:id":
-            return any(
-                self.has_trace(one)
-                for one in (parse_id(operand, 16) for operand in condition.operands)
-                if one is not None
-            )
+            ids = [parse_id(operand, 16) for operand in condition.operands]
+            return any(self.has_trace(trace_probe(one)) for one in ids if one is not None)
         if name in ("name", "statusMessage", "instrumentation:name", "instrumentation:version") or (
             name == "event:name" and self.summary.listed
         ):
@@ -206,12 +206,22 @@ class SummaryFile:
         )
 
     def _value(self, scope: AttributeScope, name: str, operand: Operand) -> bool:
-        value_hash = int(bloom.hash_values(_seed(scope, name), [_canonical(operand)])[0])
-        return self._ask(self._start + self._traces, self._values, value_hash)
+        return self._ask(self._start + self._traces, self._values, _value_probe(scope, name, operand))
 
-    def _ask(self, start: int, size: int, value_hash: int) -> bool:
-        block = os.pread(self._handle, bloom.BLOCK_BYTES, start + bloom.offset_of(value_hash, size))
-        return len(block) < bloom.BLOCK_BYTES or bloom.block_has(block, value_hash)
+    def _ask(self, start: int, size: int, probe: bloom.Probe) -> bool:
+        block = os.pread(self._handle, bloom.BLOCK_BYTES, start + probe.offset(size))
+        return len(block) < bloom.BLOCK_BYTES or probe.fits(block)
+
+
+@lru_cache(maxsize=1024)
+def trace_probe(trace_id: bytes) -> bloom.Probe:
+    """The question whether a trace is there."""
+    return bloom.Probe(0, trace_id)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _value_probe(scope: AttributeScope, name: str, operand: Operand) -> bloom.Probe:
+    return bloom.Probe(_seed(scope, name), _canonical(operand))
 
 
 def _reaches(low: float, high: float, operator: Operator, operand: float) -> bool:
