@@ -28,6 +28,7 @@ class Section:
     """One sort of work done inside of requests.
 
     `began = section.begin()`, the work, `if began: section.end(began)`; nothing may be awaited in between.
+    What comes after an await: `if began: again = section.resume()`, the work, `if began: section.add(again)`.
     """
 
     __slots__ = ("_calls", "_left", "_reading", "_seconds", "_timed", "name")
@@ -62,6 +63,14 @@ class Section:
         spent = thread_time() - began - self._reading
         self._timed += 1
         self._seconds += max(0.0, spent)
+
+    def resume(self) -> float:
+        """The clock again, for a second part of the call that `begin` chose; `add` takes the time."""
+        return thread_time()
+
+    def add(self, began: float) -> None:
+        """Take the time since `resume`."""
+        self._seconds += max(0.0, thread_time() - began - self._reading)
 
     def seconds(self) -> float:
         """CPU seconds of all calls so far, timed or not."""

@@ -60,7 +60,7 @@ def _patch() -> None:
     calls = _Calls(semconv.tracer("asyncpg", _provider))
     # A pool's proxies look the method up in the class of the connection, so these see every call once.
     for name in ("execute", "fetch", "fetchval", "fetchrow"):
-        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_query))
+        _patches.replace(Connection, name, calls.query)
     for name in ("executemany", "fetchmany"):
         _patches.replace(Connection, name, functools.partial(calls.wrap, _of_many))
     _patches.replace(Connection, "prepare", functools.partial(calls.wrap, _of_prepare))
@@ -71,10 +71,9 @@ def _patch() -> None:
         _patches.replace(BaseCursor, name, functools.partial(calls.wrap, _of_cursor))
     for name in ("copy_from_table", "copy_to_table", "copy_records_to_table"):
         _patches.replace(Connection, name, functools.partial(calls.wrap, _of_copied_table))
-    # These two run statements of their own on the way, which are the driver's affair.
+    # It runs statements of its own on the way, which are the driver's affair.
     _patches.replace(Connection, "copy_from_query", _silence)
     _patches.replace(Connection, "copy_from_query", functools.partial(calls.wrap, _of_copied_query))
-    _patches.replace(Connection, "reset", _silence)
 
 
 def _silence(original: Any) -> Any:
@@ -94,10 +93,6 @@ def _silence(original: Any) -> Any:
 Described = tuple[Any, str, str]
 """A connection, the statement's text, and the sort of statement (see `_Database`)."""
 Describe = Callable[..., Described]
-
-
-def _of_query(connection: Any, query: str, *args: Any, **_: Any) -> Described:
-    return connection, query, "parameters" if args else "literals"
 
 
 def _of_many(connection: Any, query: str, *_: Any, **__: Any) -> Described:
@@ -180,7 +175,45 @@ class _Calls:
         self._old_too = semconv.old_database_too()
         self._databases: dict[tuple[Any, str], _Database] = {}
 
+    def query(self, original: Any) -> Any:
+        """The same as `wrap` for the four methods that nearly all statements go through."""
+
+        @functools.wraps(original)
+        async def traced(connection: Any, query: str, *args: Any, **kwargs: Any) -> Any:
+            context = current()
+            # The statement by which a pool cleans a connection up is the driver's affair.
+            if client.suppressed(context) or query is connection._reset_query:
+                return await original(connection, query, *args, **kwargs)
+            cost = CLIENT.begin()
+            database = self._databases.get((connection._addr, connection._params.database))
+            if database is None:
+                database = self._database(connection)
+            sort = "parameters" if args else "literals"
+            name, attributes = database.statements.get((query, sort)) or database.describe(query, sort)
+            began = perf_counter() if _record is not None else 0.0
+            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
+            if cost:
+                CLIENT.end(cost)
+            error_type = None
+            try:
+                return await original(connection, query, *args, **kwargs)
+            except BaseException as error:
+                error_type = _fail(span, error)
+                raise
+            finally:
+                if cost:
+                    cost = CLIENT.resume()
+                if _record is not None:
+                    _record(perf_counter() - began, attributes, 0, error_type)
+                span.end()
+                if cost:
+                    CLIENT.add(cost)
+
+        return traced
+
     def wrap(self, describe: Describe, original: Any) -> Any:
+        """A method traced as `describe` tells its connection, statement and sort of statement."""
+
         @functools.wraps(original)
         async def traced(target: Any, *args: Any, **kwargs: Any) -> Any:
             context = current()
@@ -203,12 +236,13 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                cost = CLIENT.begin()
+                if cost:
+                    cost = CLIENT.resume()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
                 if cost:
-                    CLIENT.end(cost)
+                    CLIENT.add(cost)
 
         return traced
 

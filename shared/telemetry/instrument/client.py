@@ -10,6 +10,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
+from ..otlp.attributes import Prepared
+from ..trace.span import Span as OurSpan
 from .semconv import error_type
 
 RecordDuration: TypeAlias = Callable[[float, Mapping[str, AnyValue], int, "str | None"], None]
@@ -22,7 +24,8 @@ object for each statement on each database, so a recorder may keep its series by
 _SUPPRESS = api._SUPPRESS_INSTRUMENTATION_KEY
 _SUPPRESS_HTTP = api._SUPPRESS_HTTP_INSTRUMENTATION_KEY
 _SUPPRESS_BY_NAME = "suppress_instrumentation"
-_ERROR = Status(StatusCode.ERROR)
+ERROR = Status(StatusCode.ERROR)
+"""The status of a span whose operation failed; what failed is in `error.type`."""
 
 
 def suppressed(context: Context) -> bool:
@@ -46,24 +49,29 @@ def suppressing_http(context: Context) -> Context:
 
 
 def close(
-    span: Span, attributes: dict[str, AnyValue], name: str | None = None, end_time: int | None = None
+    span: Span, known: Prepared, wider: Prepared, name: str | None = None, end_time: int | None = None
 ) -> None:
     """Set the last attributes of a recording span, rename it and end it: our spans do it in one step.
 
     Args:
         span: of any provider.
-        attributes: given away with the call.
+        known: the shared attributes it was started with.
+        wider: the same, and those that are known only now.
         name: the new name; None keeps it.
         end_time: nanoseconds since the epoch; now if None.
     """
-    at_once = getattr(span, "close", None)
-    if at_once is not None:
-        at_once(attributes, name, end_time)
+    if type(span) is OurSpan:
+        more = {} if span.widen(known, wider) else _difference(known, wider)
+        span.close(more, name, end_time)
         return
-    span.set_attributes(attributes)
+    span.set_attributes(_difference(known, wider))
     if name is not None:
         span.update_name(name)
     span.end(end_time)
+
+
+def _difference(known: Prepared, wider: Prepared) -> dict[str, AnyValue]:
+    return {key: value for key, value in wider.items() if key not in known}
 
 
 def fail(span: Span, error: BaseException) -> str:
@@ -80,4 +88,4 @@ def fail(span: Span, error: BaseException) -> str:
 def fail_with(span: Span, kind: str) -> None:
     """Mark a client span as failed by what the server answered; `kind` is the value of `error.type`."""
     span.set_attribute("error.type", kind)
-    span.set_status(_ERROR)
+    span.set_status(ERROR)

@@ -142,7 +142,12 @@ def _only_with_a_provider(original: Any) -> Any:
     @functools.wraps(original)
     def enabled(native: Any) -> bool:
         config = native.config
-        given = any(config.get(f"{signal}_provider") is not None for signal in ("tracer", "meter", "logger"))
-        return given and bool(original(native))
+        if (
+            config.get("tracer_provider") is None
+            and config.get("meter_provider") is None
+            and config.get("logger_provider") is None
+        ):
+            return False
+        return bool(original(native))
 
     return enabled

@@ -100,10 +100,11 @@ class _Sending:
                 raise
             finally:
                 deactivate(token)
-            cost = CLIENT.begin()
+            if cost:
+                cost = CLIENT.resume()
             self._answered(call, request, response)
             if cost:
-                CLIENT.end(cost)
+                CLIENT.add(cost)
             return response
 
         return send
@@ -131,10 +132,11 @@ class _Sending:
                 raise
             finally:
                 deactivate(token)
-            cost = CLIENT.begin()
+            if cost:
+                cost = CLIENT.resume()
             self._answered(call, request, response)
             if cost:
-                CLIENT.end(cost)
+                CLIENT.add(cost)
             return response
 
         return send

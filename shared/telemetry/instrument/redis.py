@@ -117,12 +117,13 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                cost = CLIENT.begin()
+                if cost:
+                    cost = CLIENT.resume()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
                 if cost:
-                    CLIENT.end(cost)
+                    CLIENT.add(cost)
 
         return traced
 
@@ -146,23 +147,28 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                cost = CLIENT.begin()
+                if cost:
+                    cost = CLIENT.resume()
                 if _record is not None:
                     _record(perf_counter() - began, attributes, 0, error_type)
                 span.end()
                 if cost:
-                    CLIENT.end(cost)
+                    CLIENT.add(cost)
 
         return traced
 
     def command(self, target: Any, args: Sequence[Any]) -> Shape:
         """Name and attributes of a command: its words, and a `?` for each argument."""
         shapes = _shapes_of(target)
-        key = _key(args)
-        shape = shapes.get(key)
+        # Most commands are one plain word, known by it and the number of arguments.
+        word = args[0]
+        shape = shapes.get((word, len(args))) if type(word) is str else None
         if shape is None:
-            operation, text = _describe(args)
-            shape = _keep(shapes, key, (operation, self._attributes(target, operation, text)))
+            key = _key(args)
+            shape = shapes.get(key)
+            if shape is None:
+                operation, text = _describe(args)
+                shape = _keep(shapes, key, (operation, self._attributes(target, operation, text)))
         return shape
 
     def pipeline(self, target: Any, _: Sequence[Any]) -> Shape | None:
@@ -205,9 +211,8 @@ class _Calls:
 
 def _shapes_of(target: Any) -> dict[Any, Shape]:
     owner = getattr(target, "connection_pool", None) or target
-    try:
-        shapes: dict[Any, Shape] = getattr(owner, _SHAPES)
-    except AttributeError:
+    shapes: dict[Any, Shape] | None = getattr(owner, _SHAPES, None)
+    if shapes is None:
         shapes = {}
         setattr(owner, _SHAPES, shapes)
     return shapes

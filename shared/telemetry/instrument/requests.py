@@ -150,10 +150,11 @@ def _traced(http: HTTPClient, original: Any) -> Any:
             raise
         finally:
             _hop.reset(token)
-        cost = CLIENT.begin()
+        if cost:
+            cost = CLIENT.resume()
         hop.answered(response)
         if cost:
-            CLIENT.end(cost)
+            CLIENT.add(cost)
         return response
 
     return send

@@ -122,6 +122,21 @@ class Span(sdk.Span):
                 self._more().dropped_attributes += 1
         attributes[key] = value if type(value) in limits.plain else clean_value(value, limits.span_length)
 
+    def widen(self, known: Prepared, wider: Prepared) -> bool:
+        """Exchange the attributes the span was started with for more of them, at no cost.
+
+        Args:
+            known: what was handed to `start_span`.
+            wider: the same and more; nobody has set the additional keys.
+
+        Returns:
+            False when the span no longer shares `known`: then they have to be set one by one.
+        """
+        if self._prepared is not known or self._end_time is not None:
+            return False
+        self._prepared = wider
+        return True
+
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event. See `opentelemetry.trace.Span.add_event`."""
         limits = self._tracer.limits
@@ -210,7 +225,9 @@ class Span(sdk.Span):
             return
         own = self._attrs
         prepared = self._prepared
-        if (
+        if not attributes:
+            pass
+        elif (
             self._tracer._shares
             and len(own) + len(attributes) <= PREPARED_AT_MOST
             and (prepared is None or prepared.keys().isdisjoint(attributes))

@@ -199,3 +199,19 @@ async def test_the_outer_of_two_middlewares_makes_the_span(app: FastAPI, recorde
     async with client_of(TracingMiddleware(app, tracer_provider=recorded.provider)) as client:
         await client.get("/users/1")
     assert recorded.names == ["GET /users/{user_id}"]
+
+
+async def test_a_name_and_attributes_that_the_application_sets_stay(app: FastAPI, recorded: Recorded) -> None:
+    @app.get("/named/{thing}")
+    async def named(thing: str) -> str:
+        get_current_span().update_name("my own name")
+        get_current_span().set_attribute("url.scheme", "gopher")
+        return thing
+
+    async with client_of(app) as client:
+        await client.get("/named/thing")
+    span = recorded.only()
+    assert span.name == "my own name"
+    assert attributes_of(span)["url.scheme"] == "gopher"
+    assert attributes_of(span)["http.route"] == "/named/{thing}"
+    assert attributes_of(span)["http.response.status_code"] == 200

@@ -5,21 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ...otlp.attributes import Extended, Prepared
+from ...otlp.attributes import Prepared
 from ..redact import redact_query
 from ..semconv import OTHER_METHOD, Attributes
 
 Scope = MutableMapping[str, Any]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_MAX_TEMPLATES = 512
+_MAX_SHAPES = 512
+_MAX_ENDS = 2048
+
+
+class Shape:
+    """What requests of one method, scheme, protocol, host and user agent have in common.
+
+    Attributes:
+        name: the span's name until the route is known: the method, `HTTP` for one that is not known.
+        attributes: those that repeat.
+    """
+
+    __slots__ = ("_ends", "_old_too", "attributes", "name")
+
+    def __init__(self, name: str, attributes: Attributes, *, old_too: bool) -> None:
+        self.name = name
+        self.attributes = Prepared(attributes)
+        self._old_too = old_too
+        self._ends: dict[tuple[str | None, int, str | None], tuple[str, Prepared]] = {}
+
+    def end(self, route: str | None, status: int, error: str | None) -> tuple[str, Prepared]:
+        """Name and attributes once the request has ended.
+
+        Args:
+            route: template of the route, None when none matched.
+            status: status code of the response, 0 when there was none.
+            error: `error.type`, None when all went well.
+        """
+        known = self._ends.get((route, status, error))
+        if known is None:
+            more: Attributes = dict(self.attributes)
+            if route is not None:
+                more["http.route"] = route
+            if status:
+                more["http.response.status_code"] = status
+                if self._old_too:
+                    more["http.status_code"] = status
+            if error is not None:
+                more["error.type"] = error
+            name = self.name if route is None else f"{self.name} {route}"
+            if len(self._ends) >= _MAX_ENDS:
+                self._ends.clear()
+            known = self._ends[route, status, error] = name, Prepared(more)
+        return known
 
 
 class RequestAttributes:
     """Builds the attributes that are known when a request begins.
 
-    Method, scheme, protocol, host and user agent repeat from request to request, so what follows from them is
-    worked out once and copied; the number of combinations kept is bounded.
+    What repeats from request to request is worked out and encoded once; the number of combinations kept is
+    bounded.
 
     Args:
         known: methods recorded by name.
@@ -29,50 +72,51 @@ class RequestAttributes:
     def __init__(self, known: frozenset[str], *, old_too: bool) -> None:
         self._known = known
         self._old_too = old_too
-        self._templates: dict[tuple[Any, ...], Prepared] = {}
+        self._shapes: dict[tuple[Any, ...], Shape] = {}
 
-    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[str, Extended]:
-        """The method as it may appear in a span's name, and the attributes that are known at the start."""
+    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Shape, Attributes]:
+        """What the request shares with others, and attributes of its own."""
+        get = headers.get
         key = (
             scope.get("method", "GET"),
             scope.get("scheme", "http"),
             scope.get("http_version", "1.1"),
-            headers.get(b"x-forwarded-host") or headers.get(b"host"),
-            headers.get(b"user-agent"),
+            get(b"x-forwarded-host") or get(b"host"),
+            get(b"user-agent"),
         )
-        template = self._templates.get(key)
-        if template is None:
-            template = Prepared(self._template(*key, scope.get("server")))
-            if len(self._templates) >= _MAX_TEMPLATES:
-                self._templates.clear()
-            self._templates[key] = template
-        path = scope["path"]
-        attributes: Attributes = {"url.path": path}
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shape(*key, scope.get("server"))
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[key] = shape
+        own: Attributes = {"url.path": scope["path"]}
         query = scope.get("query_string")
-        shown = ""
         if query:
-            attributes["url.query"] = shown = redact_query(query.decode("latin-1"))
+            own["url.query"] = redact_query(query.decode("latin-1"))
         client = scope.get("client")
-        forwarded = headers.get(b"x-forwarded-for")
-        if forwarded is not None:
-            attributes["client.address"] = forwarded.decode("latin-1").split(",", 1)[0].strip()
-        elif client is not None:
-            attributes["client.address"] = client[0]
+        forwarded = get(b"x-forwarded-for")
         if client is not None:
-            attributes["network.peer.address"] = client[0]
+            own["client.address"] = own["network.peer.address"] = client[0]
             if client[1]:
-                attributes["network.peer.port"] = client[1]
+                own["network.peer.port"] = client[1]
+        if forwarded is not None:
+            own["client.address"] = forwarded.decode("latin-1").split(",", 1)[0].strip()
         if self._old_too:
-            attributes["http.target"] = f"{path}{shown and '?'}{shown}"
-            attributes["http.url"] = (
-                f"{scope.get('scheme', 'http')}://{_text(key[3])}{path}{shown and '?'}{shown}"
-            )
-            if client is not None:
-                attributes["net.peer.ip"] = client[0]
-                attributes["net.peer.port"] = client[1]
-        return key[0] if key[0] in self._known else "HTTP", Extended(template, attributes)
+            self._add_old(own, scope, key[3])
+        return shape, own
 
-    def _template(
+    def _add_old(self, own: Attributes, scope: Scope, host: bytes | None) -> None:
+        query = own.get("url.query")
+        target = f"{scope['path']}?{query}" if query else scope["path"]
+        own["http.target"] = target
+        own["http.url"] = f"{scope.get('scheme', 'http')}://{_text(host)}{target}"
+        client = scope.get("client")
+        if client is not None:
+            own["net.peer.ip"] = client[0]
+            own["net.peer.port"] = client[1]
+
+    def _shape(
         self,
         method: str,
         scheme: str,
@@ -80,7 +124,7 @@ class RequestAttributes:
         host: bytes | None,
         agent: bytes | None,
         server: tuple[str, int | None] | None,
-    ) -> Attributes:
+    ) -> Shape:
         known = method if method in self._known else OTHER_METHOD
         attributes: Attributes = {"http.request.method": known, "url.scheme": scheme}
         if known is OTHER_METHOD:
@@ -102,7 +146,8 @@ class RequestAttributes:
                     attributes["net.host.port"] = port
             if agent:
                 attributes["http.user_agent"] = agent.decode("latin-1")
-        return attributes
+        name = "HTTP" if known is OTHER_METHOD else method
+        return Shape(name, attributes, old_too=self._old_too)
 
 
 def _text(raw: bytes | None) -> str:

@@ -7,16 +7,15 @@ from time import time_ns
 from typing import Any
 
 from opentelemetry.context import attach
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from ...config import disabled
 from ...cost import SERVER
+from ...otlp.attributes import Extended
 from ...trace.context import activate, deactivate
-from .. import propagation, semconv
-from ..client import close
+from .. import client, propagation, semconv
 from ..headers import HeaderCapture
-from ..semconv import Attributes
-from .attributes import RequestAttributes
+from .attributes import RequestAttributes, Shape
 from .route import Exclusion, route_of
 
 Scope = MutableMapping[str, Any]
@@ -27,9 +26,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STATE = "shared.telemetry"
 """Key of the scope: the `ServerRequest` of a traced request, None for a request left out of tracing."""
-
-_ERROR = Status(StatusCode.ERROR)
-_MAX_NAMES = 2048
 
 
 class TracingMiddleware:
@@ -60,13 +56,11 @@ class TracingMiddleware:
     ) -> None:
         self.app = app
         self._on = disabled() is None
-        self._tracer = semconv.tracer("asgi", tracer_provider)
+        self._start_span = semconv.tracer("asgi", tracer_provider).start_span
         self._excluded = Exclusion(excluded_urls)
         self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
-        self._old_too = semconv.old_http_too()
         self._request_headers = HeaderCapture("server", "request") or None
         self._response_headers = HeaderCapture("server", "response") or None
-        self._names: dict[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, inside a span when the scope is a request."""
@@ -88,11 +82,11 @@ class TracingMiddleware:
         raw = scope.get("headers") or ()
         headers = dict(raw)
         parent = propagation.extract(raw, headers)
-        method, attributes = self._describe(scope, headers)
-        span = self._tracer.start_span(method, parent, SpanKind.SERVER, attributes)
-        if self._request_headers and span.is_recording():
-            span.set_attributes(self._request_headers(raw))
-        request = ServerRequest(self, span, scope, send, method)
+        shape, own = self._describe(scope, headers)
+        if self._request_headers is not None:
+            own |= self._request_headers(raw)
+        span = self._start_span(shape.name, parent, SpanKind.SERVER, Extended(shape.attributes, own))
+        request = ServerRequest(self, shape, span, scope, send)
         scope[STATE] = request
         token = activate(span, parent)
         if cost:
@@ -108,12 +102,6 @@ class TracingMiddleware:
             request.release()
             deactivate(token)
 
-    def _name(self, method: str, route: str) -> str:
-        if len(self._names) >= _MAX_NAMES:
-            self._names.clear()
-        name = self._names[method, route] = f"{method} {route}"
-        return name
-
 
 class ServerRequest:
     """What one request has come to: its span, status, route and end, all local to the request.
@@ -128,17 +116,17 @@ class ServerRequest:
     """
 
     __slots__ = (
-        "_done", "_method", "_middleware", "_root", "_scope", "_send",
+        "_done", "_middleware", "_root", "_scope", "_send", "_shape",
         "end_ns", "error_type", "on_end", "route", "span", "status",
     )  # fmt: skip
 
     def __init__(
-        self, middleware: TracingMiddleware, span: Span, scope: Scope, send: Send, method: str
+        self, middleware: TracingMiddleware, shape: Shape, span: Span, scope: Scope, send: Send
     ) -> None:
         self._middleware = middleware
         self._scope = scope
         self._send = send
-        self._method = method
+        self._shape = shape
         self._root: str = scope.get("root_path", "")
         self._done = False
         self.span = span
@@ -191,8 +179,7 @@ class ServerRequest:
         cost = SERVER.begin()
         self.end_ns = time_ns()
         span = self.span
-        scope = self._scope
-        self.route = route_of(scope, self._root)
+        self.route = route = route_of(self._scope, self._root)
         if self.error_type is None:
             if self.status >= 500:
                 self.error_type = str(self.status)
@@ -200,32 +187,19 @@ class ServerRequest:
                 # The application returned without a whole response: the client went away.
                 self.error_type = "client_disconnected"
         if span.is_recording():
-            self._describe_end(span)
+            shape = self._shape
+            name, attributes = shape.end(route, self.status, self.error_type)
+            if self.error_type is not None:
+                span.set_status(client.ERROR)
+            # A name that the application has given stays.
+            renamed = name if getattr(span, "name", shape.name) == shape.name else None
+            client.close(span, shape.attributes, attributes, renamed, self.end_ns)
         else:
             span.end(self.end_ns)
         if cost:
             SERVER.end(cost)
         if self.on_end is not None:
             self.on_end(self)
-
-    def _describe_end(self, span: Span) -> None:
-        """End a recording span with what became known since its start."""
-        middleware = self._middleware
-        known: Attributes = {}
-        name = None
-        if self.route is not None:
-            name = middleware._names.get((self._method, self.route)) or middleware._name(
-                self._method, self.route
-            )
-            known["http.route"] = self.route
-        if self.status:
-            known["http.response.status_code"] = self.status
-            if middleware._old_too:
-                known["http.status_code"] = self.status
-        if self.error_type is not None:
-            known["error.type"] = self.error_type
-            span.set_status(_ERROR)
-        close(span, known, name, self.end_ns)
 
     def release(self) -> None:
         """Let go of the request once the application has returned; status, route and end remain.
@@ -240,7 +214,7 @@ class ServerRequest:
     def _started(self, message: Message) -> None:
         self.status = message["status"]
         captured = self._middleware._response_headers
-        if captured and self.span.is_recording():
+        if captured is not None and self.span.is_recording():
             self.span.set_attributes(captured(message.get("headers") or ()))
 
     async def _send_last(self, message: Message) -> None:
