@@ -28,7 +28,7 @@ RUN = '{ name =~ "POST /api/v1/agents/.*" && nestedSetParent < 0 }'
 def newest_run(base: str) -> str:
     """Id of the newest agent run, from Tempo's API."""
     now = int(time.time())
-    query = {"q": RUN, "limit": 20, "start": now - 86400, "end": now + 1}
+    query: dict[str, str | int] = {"q": RUN, "limit": 20, "start": now - 86400, "end": now + 1}
     traces = httpx.get(f"{base}/tempo/api/search", params=query).raise_for_status().json()["traces"]
     errors = [t for t in traces if any(s.get("errorCount") for s in t.get("serviceStats", {}).values())]
     return str((errors or traces)[0]["traceID"])

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.web.prometheus import PrometheusStandIn
 from tests.web.traces import Record, encode
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
@@ -78,6 +79,8 @@ def matcher(query: str) -> Callable[[Record], bool]:
     if not body:
         raise ValueError("parse error at line 1, col 1: syntax error: unexpected end of input")
     rest = body[1]
+    # The one disjunction that the pages write: requests are what servers and consumers handle.
+    rest = rest.replace("(kind = server || kind = consumer)", 'kind =~ "server|consumer"')
     conditions = [(f, _OPS[op], _literal(value)) for f, op, value in CONDITION.findall(rest)]
     left = re.sub(r"\s|&&|\|\||[()]|true", "", CONDITION.sub("", rest))
     if left:
@@ -95,7 +98,7 @@ class StandIn:
         self.asked: list[str] = []
         self.failing: str | None = None
         self.partial: dict[str, str] = {}
-        self.prometheus: dict[str, Any] = {}
+        self.prometheus = PrometheusStandIn()
 
     def app(self) -> Starlette:
         """Tempo's API."""
@@ -104,21 +107,11 @@ class StandIn:
             "/api/v2/search/tags": self.tags,
             "/api/v2/search/tag/{tag:path}/values": self.values,
             "/api/metrics/query_range": self.query_range,
+            "/api/metrics/query": self.query_instant,
             "/api/v2/traces/{id}": self.trace,
             "/api/traces/{id}": self.trace,
         }
         return Starlette(routes=[Route(path, endpoint) for path, endpoint in routes.items()])
-
-    def prometheus_app(self) -> Starlette:
-        """Prometheus' API: what `prometheus` maps a path and query to, empty answers for the rest."""
-
-        async def answer(request: Request) -> Response:
-            query = request.query_params.get("query", "")
-            found = self.prometheus.get(f"{request.url.path.rpartition('/prometheus')[2]}?{query}")
-            empty: Any = {"resultType": "vector", "result": []} if query else []
-            return JSONResponse({"status": "success", "data": empty if found is None else found})
-
-        return Starlette(routes=[Route("/{path:path}", answer)])
 
     async def search(self, request: Request) -> Response:
         p = request.query_params
@@ -241,6 +234,30 @@ class StandIn:
             divide,
             exemplars=int(p.get("exemplars", 0)),
         )
+
+    async def query_instant(self, request: Request) -> Response:
+        p = request.query_params
+        query, seconds = p["q"], int(p["end"]) - int(p["start"])
+        matches = matcher(query)
+        start, end = int(p["start"]), int(p["end"])
+        by = re.search(r"by\s*\(([^)]*)\)", query)
+        names = [n.strip() for n in by[1].split(",")] if by else []
+        groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for span in self._spans():
+            if start <= span.start / 1e9 < end and matches(span):
+                groups[tuple(_field(span, n) for n in names)].append(span.duration)
+        series = []
+        for key, durations in groups.items():
+            labels = [_label(n, v) for n, v in zip(names, key, strict=True)]
+            ordered = sorted(durations)
+            if "quantile_over_time" in query:
+                for q in (0.5, 0.95, 0.99):
+                    value = ordered[min(len(ordered) - 1, int(q * len(ordered)))] / 1e9
+                    series.append({"labels": [*labels, _label("p", q)], "value": value})
+            else:
+                value = sum(ordered) / 1e9 if "sum_over_time" in query else len(ordered) / seconds
+                series.append({"labels": labels, "value": value})
+        return JSONResponse({"series": series, "metrics": {}})
 
     def _compare(self, spans: list[Record], query: str, slot: Callable[[Record], int]) -> Response:
         inner = re.search(rf"compare\(\s*({BRACES})\s*,\s*\d+\s*,\s*(\d+)\s*,\s*(\d+)", query)

@@ -1,5 +1,6 @@
 /** Tempo's HTTP API, as Grafana's data source calls it. Times are unix seconds. */
 import type { Series } from '../model/heatmap';
+import type { Instant } from '../model/red';
 import { TEMPO, RequestError, json, request, withParams } from './http';
 
 const WHO = 'Tempo';
@@ -152,6 +153,13 @@ export async function queryRange(
       traceId: labelsOf(e.labels)['trace:id'] ?? '',
     })),
   }));
+}
+
+/** A TraceQL metrics query over a whole range: one value a series. */
+export async function queryInstant(query: string, range: { from: number; to: number }, signal?: AbortSignal): Promise<Instant[]> {
+  const url = withParams(`${TEMPO}/api/metrics/query`, { q: query, start: Math.floor(range.from), end: Math.ceil(range.to) });
+  const answer = await json<{ series?: { labels?: { key: string; value?: Record<string, unknown> }[]; value?: number }[] }>(WHO, url, signal);
+  return (answer.series ?? []).map((s) => ({ labels: labelsOf(s.labels), value: s.value ?? 0 }));
 }
 
 function labelsOf(labels: { key: string; value?: Record<string, unknown> }[] = []): Record<string, string> {

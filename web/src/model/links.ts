@@ -17,7 +17,7 @@ export function routeOf(path: string): Route {
   if (clean === '/' || clean === '/search' || clean === '/explore') return { page: 'explore' };
   const trace = new RegExp(`^/trace/${ID}$`).exec(clean);
   if (trace) return { page: 'trace', id: padId(trace[1]) };
-  const compare = new RegExp(`^/(?:compare|trace)/${ID}(?:\\.\\.\\.|/)${ID}$`).exec(clean);
+  const compare = new RegExp(`^/compare/${ID}/${ID}$`).exec(clean);
   if (compare) return { page: 'compare', a: padId(compare[1]), b: padId(compare[2]) };
   if (clean === '/services' || clean === '/metrics' || clean === '/live') {
     return { page: clean.slice(1) as 'services' | 'metrics' | 'live' };
@@ -29,6 +29,8 @@ export function routeOf(path: string): Route {
 export const padId = (id: string): string => id.toLowerCase().padStart(32, '0');
 
 export const tracePath = (id: string, span?: string): string => `/trace/${padId(id)}${span ? `?span=${span}` : ''}`;
+
+export const comparePath = (a: string, b: string): string => `/compare/${padId(a)}/${padId(b)}`;
 
 /** A range of time: the last so many seconds, or two moments in unix seconds. */
 export type Range =

@@ -1,7 +1,7 @@
 /** Completion of a TraceQL query from the keys and values that are really there. */
-import { tagValues, tags, type Tag } from '../../api/tempo';
-import { AFTER, INTRINSICS, JOINS, OPERATORS, STARTS, STEPS, rank, situation, type Candidate } from '../../model/completion';
-import { fieldOf, isIntrinsic, literalOf } from '../../model/traceql';
+import { tagValues, tags, type Tag } from '../api/tempo';
+import { AFTER, INTRINSICS, JOINS, OPERATORS, STARTS, STEPS, rank, situation, type Candidate } from '../model/completion';
+import { fieldOf, isIntrinsic, literalOf } from '../model/traceql';
 
 interface Moments {
   readonly from: number;

@@ -1,0 +1,273 @@
+"""What every page promises: no violation of accessibility, no power for hostile data, the same on a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.browser import Watched
+from tests.web.conftest import VIEWS
+from tests.web.standin import StandIn
+from tests.web.traces import Record
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+each_view = pytest.mark.parametrize("page", VIEWS, indirect=True)
+HISTOGRAM = (
+    "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m])))"
+)
+
+
+@pytest.fixture
+def failed(standin: StandIn) -> list[Record]:
+    return [spans for spans in standin.traces.values() if spans[0].error][-1]
+
+
+def places(spans: list[Record]) -> dict[str, str]:
+    """An address of every page, with the words that say it is there."""
+    trace = spans[0].trace_id.hex()
+    span = next(s for s in spans if s.name == "run agent").span_id.hex()
+    return {
+        "/": "cut off at 50",
+        f"/trace/{trace}?span={span}": "run agent",
+        f"/trace/{trace}?view=flame": "frames. Click to zoom",
+        f"/trace/{trace}?view=statistics": "Critical path",
+        f"/trace/{trace}?view=logs": "exception",
+        f"/compare/{trace}/{trace}": "Compare two traces",
+        "/services?by=route&row=temponest-agents%0AGET+%2Fapi%2Fv1%2Fagents": "Impact",
+        f"/metrics?p={HISTOGRAM}": "2 series",
+        "/live": "traces/s",
+    }
+
+
+@each_view
+def test_axe_finds_no_violation(page: Page, failed: list[Record]) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: make pages")
+    found = []
+    for address, words in places(failed).items():
+        page.goto(address)
+        expect(page.get_by_text(words).first).to_be_visible()
+        # The tool is put in by the debugger: the policy of the page stays as it is.
+        page.evaluate(AXE.read_text())
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            f"{address}: {v['id']} at {node['target']}: {node['failureSummary']}"
+            for v in result["violations"]
+            for node in v["nodes"]
+        ]
+    assert found == []
+
+
+@each_view
+def test_no_page_is_wider_than_its_window(page: Page, failed: list[Record]) -> None:
+    for address, words in places(failed).items():
+        page.goto(address)
+        expect(page.get_by_text(words).first).to_be_visible()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, address
+
+
+HOSTILE = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>"\'></style>{{7*7}}${7*7}'
+
+
+def test_hostile_data_does_nothing(page: Page, failed: list[Record]) -> None:
+    by = time.time_ns() - failed[0].start - 2_000_000_000
+    for span in failed:
+        span.start += by
+        span.name = HOSTILE
+        span.service = span.resource["service.name"] = HOSTILE
+        span.attributes |= {
+            HOSTILE: HOSTILE,
+            "link": "javascript:window.hurt=1",
+            "\u202egnp.exe": "\u202edlrow",
+            "large": "A" * 1_000_000,
+            "__proto__": "polluted",
+            "constructor": "polluted",
+        }
+        span.events.append((span.start, HOSTILE, {HOSTILE: HOSTILE}))
+    failed[0].error = HOSTILE
+    trace, root = failed[0].trace_id.hex(), failed[0].span_id.hex()
+    for address in (
+        f"/trace/{trace}?span={root}",
+        f"/trace/{trace}?view=flame",
+        f"/trace/{trace}?view=statistics",
+        f"/trace/{trace}?view=logs",
+        f"/compare/{trace}/{trace}",
+        "/",
+        "/services",
+        "/live",
+    ):
+        page.goto(address)
+        expect(page.get_by_text("<img src=x").first).to_be_attached()
+        assert page.evaluate("[window.hurt, {}.polluted, document.querySelector('main img')]") == [None] * 3
+    page.goto(f"/trace/{trace}?span={root}")
+    detail = page.get_by_role("complementary", name="Span details")
+    expect(detail).to_contain_text("U+202E\u203agnp.exe")
+    assert page.locator('a[href^="javascript"]').count() == 0
+    page.get_by_text("all 1 MB").first.click()
+    expect(detail.locator("pre").first).to_contain_text("AAAA")
+
+
+def test_two_traces_are_compared_from_the_list(page: Page) -> None:
+    page.goto("/?q=%7B+name+%3D+%22run+agent%22+%7D")
+    boxes = page.get_by_role("checkbox", name=re.compile("^Compare"))
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.get_by_role("link", name="Compare the two").click()
+    table = page.get_by_role("table", name="Differences")
+    expect(table).to_contain_text("step search")
+    rows = table.locator("tbody tr").count()
+    page.get_by_label("Only differences").check()
+    expect(page).to_have_url(re.compile("changed"))
+    assert table.locator("tbody tr").count() <= rows
+
+
+@each_view
+def test_services_show_rate_errors_and_duration(page: Page, standin: StandIn) -> None:
+    page.goto("/services")
+    table = page.get_by_role("table", name="Rate, errors and duration")
+    expect(table.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("button", name="By route").click()
+    row = table.get_by_role("row", name="POST /api/v1/login")
+    durations = sorted(
+        s.duration for t in standin.traces.values() for s in t if s.name == "POST /api/v1/login"
+    )
+    middle = durations[len(durations) // 2] / 1e6
+    expect(row.get_by_role("cell").nth(3)).to_have_text(re.compile(rf"^{middle:.3g} ms$"))
+    costs = page.get_by_role("table", name="Costs by service")
+    expect(costs.get_by_role("row", name=re.compile("temponest-agents"))).to_contain_text("0.7 %")
+
+
+def test_a_point_of_a_service_leads_to_its_trace(page: Page) -> None:
+    page.goto("/services")
+    page.get_by_role("button", name="temponest-agents", exact=True).click()
+    chart = page.get_by_role("figure", name="Duration")
+    expect(chart).to_be_visible()
+    over = chart.locator(".u-over")
+    expect(over).to_be_visible()
+    over.click(position={"x": 200, "y": 3})
+    expect(page).to_have_url(re.compile("/(trace|\\?q=)"))
+
+
+@each_view
+def test_the_map_shows_who_calls_whom(page: Page) -> None:
+    page.goto("/services")
+    chart = page.get_by_role("group", name="Service map")
+    expect(
+        chart.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
+    ).to_be_attached()
+    node = chart.get_by_role("button", name=re.compile("^temponest-auth: show only"))
+    node.focus()
+    node.press("Enter")
+    expect(page).to_have_url(re.compile("focus=temponest-auth"))
+    expect(chart.get_by_role("button", name=re.compile("hooks.example.com"))).to_have_count(0)
+
+
+def test_the_map_prefers_service_graph_metrics(page: Page, standin: StandIn) -> None:
+    standin.prometheus.edges = [("shop", "stock", 12.0, 3.0)]
+    page.goto("/services")
+    edge = page.get_by_role("button", name="12 /s 25 % errors: shop to stock")
+    expect(edge).to_be_attached()
+
+
+@each_view
+def test_metrics_are_completed_drawn_and_lead_to_traces(page: Page, standin: StandIn) -> None:
+    newest = list(standin.traces.values())[-20]
+    standin.prometheus.exemplars = [(newest[0].start / 1e9, 0.02, newest[0].trace_id.hex())]
+    page.goto("/metrics")
+    page.get_by_role("button", name="Add a panel").click()
+    query = page.get_by_role("combobox", name="PromQL of panel 1")
+    query.press_sequentially("http_server_act")
+    page.get_by_role("option", name=re.compile("http_server_active_requests")).click()
+    query.press_sequentially("{job=")
+    page.get_by_role("option", name=re.compile("temponest-auth")).click()
+    query.press_sequentially("}")
+    query.press("Enter")
+    expect(page.get_by_role("figure", name="http_server_active_requests")).to_be_visible()
+    assert standin.prometheus.asked[-1] == 'http_server_active_requests{job="temponest-auth"}'
+    page.get_by_role("button", name="http_server_request_duration_seconds_bucket").click()
+    expect(page.get_by_text("1 exemplar: click a dot for its trace")).to_be_visible()
+
+
+def test_a_wrong_promql_shows_prometheus_words(page: Page) -> None:
+    page.goto("/metrics?p=rate(x")
+    expect(page.get_by_role("alert")).to_contain_text("unclosed left parenthesis")
+
+
+@each_view
+def test_the_tail_shows_what_arrives_and_holds_it_while_paused(page: Page, standin: StandIn) -> None:
+    kept = dict(standin.traces)
+    last, *others = reversed(kept)
+    standin.traces = {key: kept[key] for key in others}
+    page.goto("/live")
+    table = page.get_by_role("table", name="Traces as they arrive")
+    expect(table.locator("tbody tr a").first).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    standin.traces[last] = kept[last]
+    page.get_by_role("button", name="1 new").click()
+    expect(table.locator(f'a[href="/trace/{last}"]')).to_be_visible()
+
+
+def test_an_exported_trace_needs_no_server(
+    page: Page, browser: Browser, failed: list[Record], tmp_path: Path
+) -> None:
+    failed[0].name = HOSTILE
+    page.goto(f"/trace/{failed[0].trace_id.hex()}")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export HTML").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    watched = Watched(alone)
+    alone.goto(file.as_uri())
+    expect(alone.get_by_role("treeitem", name=re.compile("^run agent"))).to_be_visible()
+    alone.get_by_role("tab", name="Flame graph").click()
+    expect(alone.get_by_role("button", name=re.compile("^run agent .*: temponest-agents,"))).to_be_visible()
+    assert alone.evaluate("window.hurt") is None
+    assert watched.problems == []
+    context.close()
+
+
+def test_theme_zone_and_help_answer_to_keys(page: Page) -> None:
+    page.goto("/")
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.keyboard.press("t")
+    page.keyboard.press("t")
+    expect(root).to_have_attribute("data-theme", "light")
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name="UTC")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Switch between local time and UTC")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page).to_have_url(re.compile("/services$"))
+    stored = json.loads(page.evaluate("localStorage.getItem('temponest')"))
+    assert stored == {"theme": "light", "zone": "utc"}
+
+
+def test_single_keys_can_be_switched_off(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Keyboard and help").click()
+    page.get_by_label("Single-key shortcuts").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name="Local time")).to_be_visible()
+
+
+def test_a_server_that_fails_is_shown_and_asked_again(page: Page, standin: StandIn) -> None:
+    standin.failing = "the disk is full"
+    page.goto("/")
+    expect(page.get_by_role("alert")).to_contain_text("the disk is full")
+    standin.failing = None
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("table", name="Traces")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)

@@ -1,0 +1,130 @@
+/** Who calls whom: edges between services, and where each is drawn. */
+import { Graph, layout } from '@dagrejs/dagre';
+import { showValue } from './show';
+import { CLIENT, detailOf, hasError, serviceOf, type Trace } from './trace';
+
+export interface Edge {
+  readonly client: string;
+  readonly server: string;
+  /** Calls: a rate per second, or a count when `counted`. */
+  readonly calls: number;
+  /** Share that failed: 0..1. */
+  readonly errors: number;
+  /** Nanoseconds; NaN when unknown. */
+  readonly p95: number;
+}
+
+export interface CallGraph {
+  readonly edges: readonly Edge[];
+  /** True when `calls` are counts over some traces rather than rates. */
+  readonly counted: boolean;
+}
+
+interface Tally {
+  calls: number;
+  errors: number;
+  durations: number[];
+}
+
+/** Edges counted in traces: a span beneath one of another service, and calls to a database or a peer nobody traces. */
+export function edgesOf(traces: readonly Trace[]): Edge[] {
+  const tallies = new Map<string, Tally>();
+  const add = (client: string, server: string, failed: boolean, duration: number): void => {
+    const key = `${client}\u0000${server}`;
+    const tally = tallies.get(key) ?? { calls: 0, errors: 0, durations: [] };
+    tallies.set(key, tally);
+    tally.calls++;
+    tally.errors += failed ? 1 : 0;
+    tally.durations.push(duration);
+  };
+  for (const trace of traces) {
+    for (let i = 0; i < trace.count; i++) {
+      const p = trace.parent[i];
+      if (p >= 0 && trace.service[p] !== trace.service[i]) {
+        add(serviceOf(trace, p), serviceOf(trace, i), hasError(trace, i), trace.duration[i]);
+      } else if (trace.kind[i] === CLIENT && trace.end[i] === i + 1) {
+        const peer = peerOf(trace, i);
+        if (peer) add(serviceOf(trace, i), peer, hasError(trace, i), trace.duration[i]);
+      }
+    }
+  }
+  return [...tallies].map(([key, t]) => {
+    const [client, server] = key.split('\u0000');
+    t.durations.sort((a, b) => a - b);
+    const p95 = t.durations[Math.min(t.durations.length - 1, Math.floor(t.durations.length * 0.95))];
+    return { client, server, calls: t.calls, errors: t.errors / t.calls, p95 };
+  });
+}
+
+const PEER_KEYS = ['peer.service', 'db.system.name', 'db.system', 'messaging.system', 'server.address'];
+
+function peerOf(trace: Trace, span: number): string {
+  const { attributes } = detailOf(trace, span);
+  for (const key of PEER_KEYS) {
+    const found = attributes.find((a) => a.key === key);
+    if (found) return showValue(found.value);
+  }
+  return '';
+}
+
+export interface PlacedNode {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface PlacedEdge extends Edge {
+  /** An SVG path. */
+  readonly path: string;
+  readonly labelX: number;
+  readonly labelY: number;
+}
+
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  readonly nodes: readonly PlacedNode[];
+  readonly edges: readonly PlacedEdge[];
+}
+
+export const NODE_WIDTH = 168;
+export const NODE_HEIGHT = 44;
+
+/** Layers from left to right; the same graph is always laid out alike. */
+export function placeMap(edges: readonly Edge[]): Layout {
+  const graph = new Graph({ multigraph: false });
+  graph.setGraph({ rankdir: 'LR', nodesep: 34, ranksep: 130, marginx: 12, marginy: 20 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  const sorted = [...edges].sort((a, b) => (a.client + a.server < b.client + b.server ? -1 : 1));
+  const names = [...new Set(sorted.flatMap((e) => [e.client, e.server]))].sort();
+  for (const name of names) graph.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
+  for (const e of sorted) if (e.client !== e.server) graph.setEdge(e.client, e.server, {});
+  layout(graph);
+  const size = graph.graph() as { width?: number; height?: number };
+  return {
+    width: Math.max(NODE_WIDTH, size.width ?? 0),
+    height: Math.max(NODE_HEIGHT, size.height ?? 0),
+    nodes: names.map((name) => {
+      const { x, y } = graph.node(name) as { x: number; y: number };
+      return { name, x, y };
+    }),
+    edges: sorted
+      .filter((e) => e.client !== e.server)
+      .map((e) => {
+        const { points } = graph.edge(e.client, e.server) as { points: { x: number; y: number }[] };
+        const middle = points[Math.floor(points.length / 2)];
+        return { ...e, path: curve(points), labelX: middle.x, labelY: middle.y };
+      }),
+  };
+}
+
+function curve(points: readonly { x: number; y: number }[]): string {
+  const at = (p: { x: number; y: number }): string => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`;
+  let path = `M${at(points[0])}`;
+  for (let i = 1; i < points.length; i++) {
+    const [a, b] = [points[i - 1], points[i]];
+    const bend = (b.x - a.x) / 2;
+    path += ` C${(a.x + bend).toFixed(1)} ${a.y.toFixed(1)} ${(b.x - bend).toFixed(1)} ${b.y.toFixed(1)} ${at(b)}`;
+  }
+  return path;
+}
