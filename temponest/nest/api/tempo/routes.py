@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -26,6 +27,21 @@ PROTOBUF = "application/protobuf"
 DEFAULT_VALUES = 1_000
 # Grafana switches features on by Tempo's version: this is the newest whose requests are all answered.
 TEMPO_VERSION = "2.8.0"
+
+
+class _TagConvertor(Convertor[str]):
+    """The name of an attribute in a path: any characters, slashes and line ends too."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("tag", _TagConvertor())
 
 
 def create_app(spans: SpanSource, security: Security | None = None) -> Starlette:
@@ -50,8 +66,8 @@ def routes(spans: SpanSource, security: Security) -> list[Route]:
         ("/api/search", api.search),
         ("/api/search/tags", api.tags_v1),
         ("/api/v2/search/tags", api.tags_v2),
-        ("/api/search/tag/{tag:path}/values", api.values_v1),
-        ("/api/v2/search/tag/{tag:path}/values", api.values_v2),
+        ("/api/search/tag/{tag:tag}/values", api.values_v1),
+        ("/api/v2/search/tag/{tag:tag}/values", api.values_v2),
         ("/api/metrics/query_range", api.query_range),
         ("/api/metrics/query", api.query_instant),
         ("/api/traces/{trace_id}", api.trace_v1),

@@ -1,0 +1,200 @@
+"""The scripts of `tests/nest/traceql/answers` asked of a real Grafana Tempo and of the nest.
+
+    python -m tests.peers.tempo_answers [PATH_OF_A_TEMPO_BINARY]
+
+Without a path `tempo` is looked for on PATH. Each script's spans are sent to both, moved to the last minutes;
+each question is asked of both over HTTP, and the found spans or samples are compared. Prints a table and
+every difference; exits 1 if there is one that `docs/languages/traceql.md` does not explain.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from temponest.demo.ports import LOOPBACK, free_ports
+from temponest.nest.api import tempo
+from temponest.nest.api.otlp import resource_spans_messages
+from temponest.nest.api.wire import length_delimited
+from temponest.nest.model.span import Span
+from tests.nest.make import SECOND
+from tests.nest.memory_source import MemorySource
+from tests.nest.serving import serving
+from tests.nest.traceql import script
+
+ANSWERS = Path(__file__).parents[1] / "nest" / "traceql" / "answers"
+MINUTE = 60 * SECOND
+CONFIG = """\
+stream_over_http_enabled: true
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_port: {grpc}}}
+distributor: {{receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}}}
+memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}}}
+storage: {{trace: {{backend: local, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
+usage_report: {{reporting_enabled: false}}
+"""
+
+
+def start_tempo(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
+    """A running Tempo: clients of its API and of its OTLP receiver."""
+    names = ("http", "grpc", "otlp", "gossip")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    config = folder / "tempo.yaml"
+    config.write_text(CONFIG.format(folder=folder, **ports))
+    log = stack.enter_context((folder / "log").open("w"))
+    process = subprocess.Popen([binary, f"-config.file={config}"], stdout=log, stderr=log, cwd=folder)  # noqa: S603 - the peer
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    api = stack.enter_context(httpx.Client(base_url=f"http://{LOOPBACK}:{ports['http']}", timeout=30))
+    otlp = stack.enter_context(httpx.Client(base_url=f"http://{LOOPBACK}:{ports['otlp']}", timeout=30))
+
+    def ready() -> bool:
+        if process.poll() is not None:
+            raise SystemExit(f"tempo ended:\n{(folder / 'log').read_text()[-2000:]}")
+        try:
+            return api.get("/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    _wait(ready, "tempo is not ready")
+    return api, otlp
+
+
+def _wait(holds: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(complaint)
+        time.sleep(0.2)
+
+
+def send(otlp: httpx.Client, spans: list[Span]) -> None:
+    """Export spans to Tempo."""
+    body = b"".join(_field_1(message.SerializeToString()) for message in resource_spans_messages(spans))
+    headers = {"content-type": "application/x-protobuf"}
+    otlp.post("/v1/traces", content=body, headers=headers).raise_for_status()
+
+
+def _field_1(payload: bytes) -> bytes:
+    return length_delimited(1, payload)
+
+
+def moved(one: script.Script, shift: int, traces: int) -> list[Span]:
+    """The spans of a script at another time, under trace ids of their own."""
+    for span in one.spans:
+        span.trace_id = (traces + int.from_bytes(span.trace_id, "big")).to_bytes(16, "big")
+        span.start_ns += shift
+        span.end_ns += shift
+        for event in span.events:
+            event.time_ns += shift
+    return one.spans
+
+
+def ask(client: httpx.Client, question: script.Question, shift: int) -> Any:
+    """What an API answers, in a form that can be compared."""
+    start, end = (moment + shift if moment else 0 for moment in question.window)
+    if question.metrics:
+        params = {
+            "q": question.query,
+            "start": str(start),
+            "end": str(end),
+            "step": f"{question.step // SECOND}s",
+        }
+        return _series(_get(client, "/api/metrics/query_range", params))
+    now = time.time_ns()
+    params = {
+        "q": question.query,
+        "start": str((start or now - 60 * MINUTE) // SECOND),
+        "end": str((end or now + MINUTE) // SECOND),
+        "limit": "100",
+        "spss": "100",
+    }
+    return _spansets(_get(client, "/api/search", params))
+
+
+def _get(client: httpx.Client, path: str, params: dict[str, str]) -> dict[str, Any] | str:
+    reply = client.get(path, params=params)
+    if reply.is_error:
+        return f"{reply.status_code} {reply.text.strip()[:200]}"
+    document: dict[str, Any] = reply.json()
+    return document
+
+
+def _spansets(answer: dict[str, Any] | str) -> Any:
+    if isinstance(answer, str):
+        return answer
+    return sorted(
+        (trace["traceID"].zfill(32)[-4:], sorted(one["spanID"].lstrip("0") for one in spanset["spans"]))
+        for trace in answer.get("traces") or ()
+        for spanset in trace.get("spanSets") or ()
+    )
+
+
+def _series(answer: dict[str, Any] | str) -> Any:
+    if isinstance(answer, str):
+        return answer
+    found = {}
+    for one in answer.get("series") or ():
+        labels = tuple(
+            sorted((label["key"], str(next(iter(label["value"].values()), ""))) for label in one["labels"])
+        )
+        samples = {
+            sample["timestampMs"]: float(f"{float(sample['value']):.5g}")
+            for sample in one.get("samples") or ()
+            if sample.get("value")
+        }
+        # A series of zeros and no series tell the same.
+        if samples:
+            found[labels] = samples
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table; 0 when both answer alike."""
+    binary = arguments[0] if arguments else shutil.which("tempo")
+    if not binary:
+        print("tempo is not on PATH; give its path")
+        return 2
+    shift = (time.time_ns() - 5 * MINUTE - script.T0_STEP) // MINUTE * MINUTE
+    differences = []
+    print("| script | questions | answered alike |\n|---|---|---|")
+    for path in sorted(ANSWERS.glob("*.test")):
+        # One Tempo a script: a question like { } is about every span there is.
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            api, otlp = start_tempo(binary, folder, stack)
+            one = script.read(path)
+            spans = moved(one, shift, 0)
+            traces = {span.trace_id for span in spans}
+            send(otlp, spans)
+            _wait(
+                lambda: all(api.get(f"/api/v2/traces/{one.hex()}").is_success for one in traces),  # noqa: B023 - used at once
+                "tempo does not find what was sent",
+            )
+            ours = stack.enter_context(serving(tempo.create_app(MemorySource(spans))))
+            everything = script.Question(path.name, 0, "{ }", ())
+            _wait(
+                lambda: ask(api, everything, shift) == ask(ours, everything, shift),  # noqa: B023 - used at once
+                "tempo does not search what was sent",
+            )
+            alike = 0
+            for question in one.questions:
+                theirs, own = ask(api, question, shift), ask(ours, question, shift)
+                alike += theirs == own
+                if theirs != own:
+                    differences.append(f"{question}: {question.query}\n  tempo {theirs}\n  nest  {own}")
+            print(f"| {path.name} | {len(one.questions)} | {alike} |", flush=True)
+    print("\n".join(differences))
+    return bool(differences)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
