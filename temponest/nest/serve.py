@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from .api import jaeger, tempo
+from .api import jaeger, pages, tempo
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
@@ -98,10 +98,17 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         store.on_decoded(derived.take, covered=derived.covered)
         store.start()
         receiver = Receiver(store)
+        tempo_api = tempo.create_app(store.spans, security)
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),
-            jaeger.create_app(store.spans, security),
-            tempo.create_app(store.spans, security),
+            pages.create_app(
+                tempo_api,
+                None,
+                api=jaeger.create_app(store.spans, security),
+                describe=lambda: _describe(addresses, receiver),
+                security=security,
+            ),
+            tempo_api,
         )
         asyncio.run(_run(addresses, receiver, derived, dict(zip(sockets, apps, strict=True))))
         store.flush()
@@ -109,6 +116,17 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         series.seal()
     finally:
         store.close()
+
+
+def _describe(addresses: Addresses, receiver: Receiver) -> dict[str, object]:
+    """What the pages tell somebody who has sent nothing yet."""
+    host = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
+    refusal = receiver.counts.last_refusal
+    return {
+        "otlp_grpc": f"http://{host}:{addresses.grpc}",
+        "otlp_http": f"http://{host}:{addresses.http}",
+        "last_refused": {"reason": refusal} if refusal else None,
+    }
 
 
 def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:

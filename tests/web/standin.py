@@ -97,6 +97,7 @@ class StandIn:
         self.traces = {spans[0].trace_id.hex(): spans for spans in traces}
         self.asked: list[str] = []
         self.failing: str | None = None
+        self.token: str | None = None
         self.partial: dict[str, str] = {}
         self.prometheus = PrometheusStandIn()
 
@@ -116,6 +117,8 @@ class StandIn:
     async def search(self, request: Request) -> Response:
         p = request.query_params
         self.asked.append(p["q"])
+        if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
+            return PlainTextResponse("send the token as 'Authorization: Bearer TOKEN'", 401)
         if self.failing:
             return PlainTextResponse(self.failing, 500)
         try:

@@ -263,6 +263,14 @@ def test_single_keys_can_be_switched_off(page: Page) -> None:
     expect(page.get_by_role("button", name="Local time")).to_be_visible()
 
 
+def test_a_nest_with_a_token_asks_for_it_once(page: Page, standin: StandIn) -> None:
+    standin.token = "t0ken"
+    page.goto("/")
+    page.get_by_label("Token of the nest").fill("t0ken")
+    page.get_by_role("button", name="Use this token").click()
+    expect(page.get_by_role("table", name="Traces")).to_be_visible()
+
+
 def test_a_server_that_fails_is_shown_and_asked_again(page: Page, standin: StandIn) -> None:
     standin.failing = "the disk is full"
     page.goto("/")

@@ -10,7 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from temponest.nest.api import tempo
 from temponest.nest.api.pages import Forward, create_app
+from temponest.nest.api.server import Security
+from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving
 
 
@@ -77,6 +80,22 @@ def test_nothing_outside_of_the_folder_is_served(client: httpx.Client, path: str
 
 def test_an_unknown_api_is_not_answered_with_a_page(client: httpx.Client) -> None:
     assert client.get("/api/nothing").status_code == 404
+
+
+def test_another_api_beside_the_pages_sees_the_path_as_it_was_asked_for(folder: Path) -> None:
+    with serving(create_app(OTHER, None, api=OTHER, folder=folder)) as client:
+        assert client.get("/api/services?x=1").json()["path"] == "/api/services"
+        assert client.get("/prometheus/api/v1/query").status_code == 404
+
+
+def test_with_a_token_the_pages_open_and_the_data_does_not(folder: Path) -> None:
+    security = Security(token="t0ken")
+    app = create_app(tempo.create_app(MemorySource(), security), None, folder=folder, security=security)
+    with serving(app) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/tempo/api/echo").status_code == 401
+        with_token = {"Authorization": "Bearer t0ken"}
+        assert client.get("/tempo/api/echo", headers=with_token).text == "echo"
 
 
 def test_this_machine_describes_itself(client: httpx.Client) -> None:

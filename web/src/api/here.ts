@@ -5,7 +5,8 @@ export interface Here {
   readonly otlp_http?: string;
   /** The pages show another machine's data. */
   readonly remote?: boolean;
-  readonly last_refused?: { readonly time: number; readonly reason: string; readonly from?: string } | null;
+  /** Time in unix seconds. */
+  readonly last_refused?: { readonly time?: number; readonly reason: string } | null;
 }
 
 export async function here(): Promise<Here> {

@@ -19,10 +19,22 @@ export class RequestError extends Error {
 export const TEMPO = '/tempo';
 export const PROMETHEUS = '/prometheus';
 
+const TOKEN = 'temponest-token';
+
+/** Keeps the token that the nest asks for, for as long as this tab is open. */
+export function useToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+function withToken(headers: HeadersInit | undefined): HeadersInit {
+  const token = typeof sessionStorage === 'undefined' ? null : sessionStorage.getItem(TOKEN);
+  return token ? { ...headers, Authorization: `Bearer ${token}` } : { ...headers };
+}
+
 export async function request(who: string, url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { ...init, credentials: 'same-origin' });
+    response = await fetch(url, { ...init, headers: withToken(init.headers), credentials: 'same-origin' });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new RequestError(who, 0, url, 'Is it running? Start it with `temponest serve`, then try again.');

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -41,9 +40,9 @@ HEADERS = [
 
 def create_app(
     tempo: ASGIApp,
-    prometheus: ASGIApp,
+    prometheus: ASGIApp | None,
     *,
-    beside: Sequence[BaseRoute] = (),
+    api: ASGIApp | None = None,
     describe: Callable[[], Mapping[str, object]] = dict,
     security: Security | None = None,
     folder: Path = FOLDER,
@@ -52,11 +51,12 @@ def create_app(
 
     Args:
         tempo: answers Tempo's HTTP API; mounted at `/tempo`. An application, or `Forward` to a real Tempo.
-        prometheus: the same for Prometheus, at `/prometheus`.
-        beside: routes of other APIs on the same address, such as Jaeger's.
+        prometheus: the same for Prometheus, at `/prometheus`; None where there is none.
+        api: answers everything below `/api/` on this address, such as Jaeger's APIs.
         describe: what `/here.json` says: where to send OTLP, and the last refused request
-            (`otlp_grpc`, `otlp_http`, `last_refused: {time, reason, from}`; each may be missing).
-        security: who may ask; by default anybody on this machine.
+            (`otlp_grpc`, `otlp_http`, `last_refused: {time, reason}`; each may be missing).
+        security: which hosts may be named. Its token is asked for by `tempo`, `prometheus` and `api`
+            themselves: the files of the pages hold no data, and a browser cannot send one for them.
         folder: where the built pages are.
     """
 
@@ -66,19 +66,24 @@ def create_app(
     files = Files(folder)
     routes: list[BaseRoute] = [
         Mount("/tempo", tempo),
-        Mount("/prometheus", prometheus),
-        *beside,
+        Mount("/prometheus", prometheus or _NoSuchApi()),
+        # A route, not a mount: the other API sees the path as it was asked for.
+        Route("/api/{rest:path}", api or _NoSuchApi()),
         Route("/here.json", here),
-        Route("/api/{rest:path}", _no_such_api),
         Route("/{path:path}", files.answer),
     ]
-    app = build_app(routes, security or Security(), _plain)
+    hosts = security.hosts if security else frozenset()
+    app = build_app(routes, Security(hosts=hosts), _plain)
     app.add_middleware(_Headers)
     return app
 
 
-async def _no_such_api(request: Request) -> Response:
-    raise HTTPException(404, f"nothing is at {request.url.path}")
+class _NoSuchApi:
+    """Says that nothing is there, where a page would mislead a program."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404."""
+        await PlainTextResponse(f"nothing is at {scope['path']}\n", 404)(scope, receive, send)
 
 
 def _plain(problem: Problem) -> Response:
