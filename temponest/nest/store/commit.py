@@ -90,10 +90,12 @@ class Committer:
             self._commit(group)
         while not self._queue.empty():
             late = self._queue.get()
-            if isinstance(late, tuple):
+            if isinstance(late, tuple) and late[2].set_running_or_notify_cancel():
                 late[2].set_exception(Closed("the store is closing"))
 
     def _commit(self, group: list[tuple[Signal, bytes, Future[None]]]) -> None:
+        # A sender that left before its body was written has nothing acknowledged.
+        group = [one for one in group if one[2].set_running_or_notify_cancel()]
         if not group:
             return
         try:

@@ -125,9 +125,11 @@ class Keeper:
     def _attempt(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except (OSError, pa.ArrowException, Corrupt) as error:
+        except Exception as error:  # noqa: BLE001 - the spans are in the log, and the next attempt may succeed
             if not self._failing:
-                _log.error("cannot write segments, trying again: %s", error)
+                _log.error(
+                    "cannot write segments, trying again: %s", error, exc_info=not isinstance(error, OSError)
+                )
             self._failing = True
             return False
         if self._failing:
@@ -143,7 +145,8 @@ class Keeper:
         frozen = self._view.now.frozen
         if frozen is not None:
             self._seal(frozen)
-        for group in merge_policy.groups(self._catalog.segments, self._limits):
+        readable = [one.entry for one in self._view.now.segments if not one.damaged]
+        for group in merge_policy.groups(readable, self._limits):
             if self._stopping:
                 return
             self._merge(group)

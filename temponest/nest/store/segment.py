@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,8 @@ class Segment:
         """Every column of the rows of these traces, None when there are none."""
         known = self._known()
         if known is not None:
-            trace_ids = [one for one in trace_ids if known.has_trace(summary.trace_probe(one))]
+            with suppress(FileNotFoundError):
+                trace_ids = known.among(trace_ids)
         if not trace_ids:
             return None
         file = self._open()
@@ -172,7 +174,9 @@ class Segment:
     def may_match(self, request: FetchRequest) -> bool:
         """False only when the summary excludes it."""
         known = self._known()
-        return known is None or known.may_match(request)
+        with suppress(FileNotFoundError):
+            return known is None or known.may_match(request)
+        return True
 
     def operations(self) -> dict[str, list[tuple[str, int]]]:
         """For each service its span names and kinds."""

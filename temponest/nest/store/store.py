@@ -194,7 +194,7 @@ class Store:
         return min([*needs, *(listener.covered() for listener in self._writer.listeners)])
 
     def _settle(self, done: Future[None], size: int) -> None:
-        if done.exception() is not None:
+        if done.cancelled() or done.exception() is not None:
             self._writer.forget(size)
             with self._guard:
                 self._refused += 1

@@ -109,7 +109,7 @@ def write(path: Path, summary: Summary, traces: bytes, values: bytes) -> None:
 
 
 class SummaryFile:
-    """An open summary: the JSON part in memory, a 64-byte read for each question to a filter.
+    """A summary: the JSON part in memory, a 64-byte read for each question to a filter.
 
     Raises:
         Corrupt: the file is not a summary, or not the one that was written.
@@ -117,13 +117,14 @@ class SummaryFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        head = os.pread(self._handle, _HEAD.size, 0)
-        if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
-            raise Corrupt(path, 0, "not a segment summary")
-        _, length, checksum, self._traces, self._values = _HEAD.unpack(head)
-        text = os.pread(self._handle, length, _HEAD.size)
-        size = os.fstat(self._handle).st_size
+        self._path = path
+        with path.open("rb") as file:
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
+                raise Corrupt(path, 0, "not a segment summary")
+            _, length, checksum, self._traces, self._values = _HEAD.unpack(head)
+            text = file.read(length)
+            size = os.fstat(file.fileno()).st_size
         if zlib.crc32(text) != checksum or size != _HEAD.size + length + self._traces + self._values:
             raise Corrupt(path, _HEAD.size, "bad checksum or length")
         self._start = _HEAD.size + length
@@ -136,34 +137,34 @@ class SummaryFile:
             scope: frozenset(self.summary.names.get(scope.value, ())) for scope in AttributeScope
         }
 
-    def __del__(self) -> None:
-        handle, self._handle = getattr(self, "_handle", -1), -1
-        if handle >= 0:
-            os.close(handle)
-
-    def has_trace(self, probe: bloom.Probe) -> bool:
-        """Whether a trace may be in the segment; the probe comes from `trace_probe`."""
-        return self._ask(self._start, self._traces, probe)
+    def among(self, trace_ids: Sequence[bytes]) -> list[bytes]:
+        """Those of the traces that may be in the segment."""
+        with _Filters(self._path) as filters:
+            return [one for one in trace_ids if self._has_trace(filters, one)]
 
     def may_match(self, request: FetchRequest) -> bool:
         """Whether a span of the segment may satisfy the conditions."""
         every = all if request.all_conditions else any
-        return not request.conditions or every(self._condition(one) for one in request.conditions)
+        with _Filters(self._path) as filters:
+            return not request.conditions or every(
+                self._condition(filters, one) for one in request.conditions
+            )
 
-    def _condition(self, condition: Condition) -> bool:
+    def _condition(self, filters: _Filters, condition: Condition) -> bool:
         if condition.operator is Operator.ABSENT:
             return True
-        return any(self._attribute(one, condition) for one in (condition.attribute, *condition.aliases))
+        names = (condition.attribute, *condition.aliases)
+        return any(self._attribute(filters, one, condition) for one in names)
 
-    def _attribute(self, attribute: Attribute, condition: Condition) -> bool:
+    def _attribute(self, filters: _Filters, attribute: Attribute, condition: Condition) -> bool:
         scope, name = attribute.scope, attribute.name
         if scope is AttributeScope.ANY:
             return any(
-                self._attribute(Attribute(one, name), condition)
+                self._attribute(filters, Attribute(one, name), condition)
                 for one in (AttributeScope.SPAN, AttributeScope.RESOURCE)
             )
         if scope is AttributeScope.INTRINSIC:
-            return self._intrinsic(name, condition)
+            return self._intrinsic(filters, name, condition)
         if scope in _LISTED and not self.summary.listed:
             return True
         if name not in self._columns[scope]:
@@ -178,9 +179,9 @@ class SummaryFile:
             scope is AttributeScope.SPAN and name in self.summary.rest
         ):
             return True
-        return any(self._value(scope, name, operand) for operand in condition.operands)
+        return any(self._value(filters, scope, name, operand) for operand in condition.operands)
 
-    def _intrinsic(self, name: str, condition: Condition) -> bool:
+    def _intrinsic(self, filters: _Filters, name: str, condition: Condition) -> bool:
         column = {"duration": "duration_ns", "kind": "kind", "status": "status"}.get(name)
         if column is not None:
             return not self._out_of_range([column], condition)
@@ -188,11 +189,14 @@ class SummaryFile:
             return True
         if name == "trace:id":
             ids = [parse_id(operand, 16) for operand in condition.operands]
-            return any(self.has_trace(trace_probe(one)) for one in ids if one is not None)
+            return any(self._has_trace(filters, one) for one in ids if one is not None)
         if name in ("name", "statusMessage", "instrumentation:name", "instrumentation:version") or (
             name == "event:name" and self.summary.listed
         ):
-            return any(self._value(AttributeScope.INTRINSIC, name, operand) for operand in condition.operands)
+            return any(
+                self._value(filters, AttributeScope.INTRINSIC, name, operand)
+                for operand in condition.operands
+            )
         return True
 
     def _out_of_range(self, columns: Sequence[str], condition: Condition) -> bool:
@@ -205,17 +209,37 @@ class SummaryFile:
             _reaches(low, high, condition.operator, one) for low, high in ranges for one in operands
         )
 
-    def _value(self, scope: AttributeScope, name: str, operand: Operand) -> bool:
-        return self._ask(self._start + self._traces, self._values, _value_probe(scope, name, operand))
+    def _has_trace(self, filters: _Filters, trace_id: bytes) -> bool:
+        return filters.has(self._start, self._traces, _trace_probe(trace_id))
 
-    def _ask(self, start: int, size: int, probe: bloom.Probe) -> bool:
+    def _value(self, filters: _Filters, scope: AttributeScope, name: str, operand: Operand) -> bool:
+        return filters.has(self._start + self._traces, self._values, _value_probe(scope, name, operand))
+
+
+class _Filters:
+    """The filters in a file, open for one question: segments may be more than a process may open files."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = -1
+
+    def __enter__(self) -> _Filters:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+
+    def has(self, start: int, size: int, probe: bloom.Probe) -> bool:
+        """What the filter at `start` says to a probe."""
+        if self._handle < 0:
+            self._handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         block = os.pread(self._handle, bloom.BLOCK_BYTES, start + probe.offset(size))
         return len(block) < bloom.BLOCK_BYTES or probe.fits(block)
 
 
 @lru_cache(maxsize=1024)
-def trace_probe(trace_id: bytes) -> bloom.Probe:
-    """The question whether a trace is there."""
+def _trace_probe(trace_id: bytes) -> bloom.Probe:
     return bloom.Probe(0, trace_id)
 
 

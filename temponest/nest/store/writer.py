@@ -38,11 +38,11 @@ class Writer:
         self._changed = threading.Condition()
         self._waiting: list[Record] = []
         self._admitted_bytes = 0
-        self._busy = False
         self._flushing = 0
         self._stopping = False
         self._seal_asked = False
         self._thread = threading.Thread(target=self._run, name="nest-decode", daemon=True)
+        self._delivered = 0
         self._last = 0
         self._unsealed_bytes = 0
         self._unsealed_since = 0.0
@@ -77,6 +77,7 @@ class Writer:
         """Queue durable records for decoding."""
         with self._changed:
             self._waiting += records
+            self._delivered = records[-1].sequence
             self._changed.notify_all()
 
     def replay(self, records: Iterable[Record]) -> int:
@@ -116,7 +117,8 @@ class Writer:
         with self._changed:
             self._flushing += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._waiting and not self._busy)
+            target = self._delivered
+            self._changed.wait_for(lambda: self._last >= target)
             self._flushing -= 1
 
     def request_seal(self) -> None:
@@ -147,17 +149,19 @@ class Writer:
                 if self._waiting:
                     self._changed.wait_for(self._enough, timeout=self._limits.linger_seconds)
                 group = self._next_group()
+                asked = self._seal_asked
                 if not group and self._stopping:
                     break
-                self._busy = True
             try:
                 self._process(group)
-                if self._due():
+                if self._due(asked):
                     self.seal()
+            except Exception:  # noqa: BLE001 - this thread must outlive whatever one group did
+                _log.exception("decoding failed; what was acknowledged is in the log")
             finally:
                 with self._changed:
-                    self._seal_asked = False
-                    self._busy = False
+                    self._seal_asked &= not asked
+                    self._last = group[-1].sequence if group else self._last
                     self._admitted_bytes -= sum(len(record.body) for record in group)
                     self._changed.notify_all()
         self._persist()
@@ -165,12 +169,12 @@ class Writer:
     def _has_work(self) -> bool:
         return bool(self._waiting or self._stopping or self._seal_asked)
 
-    def _due(self) -> bool:
-        """Whether the recent buffer is large or old enough to become a segment."""
+    def _due(self, asked: bool = False) -> bool:
+        """Whether the recent buffer is to become a segment: it is large, or old, or somebody asked."""
         recent = self._view.now.recent
         if recent.spans >= self._limits.seal_spans or self._unsealed_bytes >= self._limits.seal_bytes:
             return True
-        return self._unsealed_bytes > 0 and (self._seal_asked or self._until_seal() <= 0)
+        return self._unsealed_bytes > 0 and (asked or self._until_seal() <= 0)
 
     def _until_seal(self) -> float:
         """Seconds until the recent buffer is old enough."""
@@ -230,7 +234,7 @@ class Writer:
             return
         try:
             table = self._decoder.decode([record.body for record in records])
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - one body must not stop all that follow it
             if len(records) == 1:
                 self._set_aside(records[0], error)
                 return
@@ -255,4 +259,7 @@ class Writer:
         self.set_aside += 1
         path = self._layout.aside / f"{record.sequence:020d}.{record.signal.name.lower()}"
         _log.error("set aside %d bytes in %s: %s", len(record.body), path, error)
-        write_atomically(path, record.body)
+        try:
+            write_atomically(path, record.body)
+        except OSError as failure:
+            _log.error("%s could not be written either: %s", path, failure)
