@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from .api import jaeger, pages, tempo
+from .api import jaeger, pages, prometheus, tempo
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
@@ -85,7 +85,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
     """
     give_back()
     # Ports first: whoever starts a second nest hears about the port before the folder is touched.
-    sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo))
+    sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo, addresses.prometheus))
     store = Store.open(folder, limits=limits)
     try:
         series = SeriesStore(
@@ -99,16 +99,18 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         store.start()
         receiver = Receiver(store)
         tempo_api = tempo.create_app(store.spans, security)
+        prometheus_api = prometheus.create_app(series, security)
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),
             pages.create_app(
                 tempo_api,
-                None,
+                prometheus_api,
                 api=jaeger.create_app(store.spans, security),
                 describe=lambda: _describe(addresses, receiver),
                 security=security,
             ),
             tempo_api,
+            prometheus_api,
         )
         asyncio.run(_run(addresses, receiver, derived, dict(zip(sockets, apps, strict=True))))
         store.flush()
@@ -125,7 +127,7 @@ def _describe(addresses: Addresses, receiver: Receiver) -> dict[str, object]:
     return {
         "otlp_grpc": f"http://{host}:{addresses.grpc}",
         "otlp_http": f"http://{host}:{addresses.http}",
-        "last_refused": {"reason": refusal} if refusal else None,
+        "last_refused": {"time": receiver.counts.last_refused_at, "reason": refusal} if refusal else None,
     }
 
 

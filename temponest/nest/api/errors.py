@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from ..model.source import CancelledError
+from ..promql.engine import TimeoutError as PromQLTimeoutError
+from ..promql.values import ExecutionError, QueryError
 from ..traceql.errors import InvalidQueryError, ParseError, QueryStoppedError, TooLargeError, UnsupportedError
 
 logger = logging.getLogger("temponest.nest.api")
@@ -41,8 +43,12 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnsupportedError, 400),
     (TooLargeError, 422),
     (QueryStoppedError, 503),
+    (QueryError, 400),
+    (ExecutionError, 422),
+    (PromQLTimeoutError, 503),
     (CancelledError, CLIENT_CLOSED),
 )
+_TRACEQL = (ParseError, InvalidQueryError, UnsupportedError)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -51,7 +57,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem(error.status, str(error))
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            prefix = "invalid TraceQL query: " if status == 400 else ""
+            prefix = "invalid TraceQL query: " if kind in _TRACEQL else ""
             return Problem(status, prefix + (str(error) or "the query was stopped"))
     logger.error("request failed", exc_info=error)
     return Problem(500, "internal error; the nest's log has the details")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class Counts:
     accepted: int = 0
     refused: int = 0
     last_refusal: str = ""
+    last_refused_at: float = 0.0  # seconds since the epoch
 
 
 class Receiver:
@@ -83,6 +85,7 @@ class Receiver:
             else:
                 self.counts.refused += 1
                 self.counts.last_refusal = refused.message
+                self.counts.last_refused_at = time.time()
 
 
 def refusal(error: Full | Closed) -> Refused:

@@ -1,0 +1,26 @@
+"""Functions of whole vectors: sorting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..values import Vector
+from .call import Call, Function
+
+
+def _sorted(*, descending: bool) -> Function:
+    def apply(call: Call) -> Vector:
+        vector = call.vector()
+        if vector.values.shape[1] != 1 or not len(vector.labels):
+            # Over a range the order would differ from step to step; it is left as it is.
+            return vector
+        column = vector.values[:, 0]
+        # NaN comes last in both directions.
+        signed = -column if descending else column
+        order = np.argsort(np.where(np.isnan(column), np.inf, signed), kind="stable")
+        return Vector([vector.labels[row] for row in order], vector.values[order], vector.present[order])
+
+    return apply
+
+
+FUNCTIONS: dict[str, Function] = {"sort": _sorted(descending=False), "sort_desc": _sorted(descending=True)}
