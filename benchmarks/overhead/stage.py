@@ -53,6 +53,8 @@ class Stage:
                 [
                     *(str(interpreter()), "-m", "uvicorn", "benchmarks.overhead.app:app"),
                     *("--port", str(port), "--no-access-log", "--log-level", "warning"),
+                    # A variant may wait long for its next block, and its connection is to be there still.
+                    *("--timeout-keep-alive", "3600"),
                 ],
                 log=self.folder / f"{variant}-{ratio}.log",
                 environment=environment,
