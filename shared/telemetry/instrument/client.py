@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from opentelemetry import context as api
 from opentelemetry.context import Context
@@ -11,7 +11,6 @@ from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
 from ..otlp.attributes import Prepared
-from ..trace.span import Span as OurSpan
 from .semconv import error_type
 
 RecordDuration: TypeAlias = Callable[[float, Mapping[str, AnyValue], int, "str | None"], None]
@@ -60,9 +59,11 @@ def close(
         name: the new name; None keeps it.
         end_time: nanoseconds since the epoch; now if None.
     """
-    if type(span) is OurSpan:
-        more = {} if span.widen(known, wider) else _difference(known, wider)
-        span.close(more, name, end_time)
+    # Asked for by name: our span's class brings the SDK, which must not come with an import.
+    widen = getattr(span, "widen", None)
+    if widen is not None:
+        ours: Any = span
+        ours.close({} if widen(known, wider) else _difference(known, wider), name, end_time)
         return
     span.set_attributes(_difference(known, wider))
     if name is not None:

@@ -112,7 +112,7 @@ class BatchQueue:
         """Take over one record: never blocks on the network, never raises.
 
         Args:
-            scope: the encoded `InstrumentationScope` it belongs to.
+            scope: what `spans.encode_scope` made of the scope it belongs to.
             record: the encoded span or log record. The newest is dropped and counted when the queue is full.
         """
         size = len(record)

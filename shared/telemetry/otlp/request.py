@@ -36,15 +36,16 @@ def assemble(resource: bytes, groups: Iterable[tuple[bytes, Sequence[bytes]]]) -
     """One `Export{Trace,Metrics,Logs}ServiceRequest` for a single resource.
 
     Args:
-        resource: an encoded `Resource`.
-        groups: encoded `InstrumentationScope`s, each with its encoded spans, metrics or log records.
+        resource: what opens the message about it, from `spans.encode_resource`.
+        groups: what opens the message of a scope, from `spans.encode_scope`, and its encoded spans, metrics
+            or log records.
 
     Returns:
         The encoded request, to be sent as it is.
     """
     scopes: list[bytes] = []
     for scope, records in groups:
-        parts = [b"\x0a", _length(len(scope)), scope]
+        parts = [scope]
         for record in records:
             size = len(record)
             parts.append(b"\x12")
@@ -52,5 +53,5 @@ def assemble(resource: bytes, groups: Iterable[tuple[bytes, Sequence[bytes]]]) -
             parts.append(record)
         body = b"".join(parts)
         scopes += (b"\x12", _length(len(body)), body)
-    inner = b"".join((b"\x0a", _length(len(resource)), resource, *scopes))
+    inner = b"".join((resource, *scopes))
     return b"".join((b"\x0a", _length(len(inner)), inner))

@@ -139,14 +139,17 @@ def _link(link: Link) -> bytes:
 
 
 def encode_resource(resource: Resource) -> bytes:
-    """The body of a `Resource` message."""
-    return attributes_of(b"\x0a", resource.attributes)
+    """What opens a `ResourceSpans` or `ResourceMetrics`: the `Resource` (1) and its schema URL (3)."""
+    return message(b"\x0a", attributes_of(b"\x0a", resource.attributes)) + text(b"\x1a", resource.schema_url)
 
 
 def encode_scope(scope: InstrumentationScope) -> bytes:
-    """The body of an `InstrumentationScope` message."""
-    return (
-        text(b"\x0a", str(scope.name))
-        + text(b"\x12", str(scope.version or ""))
-        + attributes_of(b"\x1a", scope.attributes)
+    """What opens a `ScopeSpans` or `ScopeMetrics`: the `InstrumentationScope` (1) and the schema URL (3)."""
+    body = b"".join(
+        (
+            text(b"\x0a", str(scope.name)),
+            text(b"\x12", str(scope.version or "")),
+            attributes_of(b"\x1a", scope.attributes),
+        )
     )
+    return message(b"\x0a", body) + text(b"\x1a", str(scope.schema_url or ""))

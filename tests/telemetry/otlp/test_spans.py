@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope as ScopeMessage
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import (
@@ -26,6 +25,7 @@ from opentelemetry.trace import (
 )
 
 from shared.telemetry.otlp.attributes import Extended, Prepared
+from shared.telemetry.otlp.request import assemble
 from shared.telemetry.otlp.spans import encode_resource, encode_scope, encode_span
 from shared.telemetry.scrub import is_secret_name
 from shared.telemetry.trace.provider import TracerProvider
@@ -110,17 +110,24 @@ def test_a_span_is_the_message_of_the_official_encoder(span: Span) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(attributes=ATTRIBUTES)
-def test_resource_and_scope_are_the_messages_of_the_official_encoder(attributes: dict[str, Any]) -> None:
-    provider = TracerProvider(resource=Resource(attributes))
-    span = provider.get_tracer("name", "1.0", "https://schema", attributes).start_span("s")
-    span.end()
-    assert isinstance(span, Span)
+@given(attributes=ATTRIBUTES, names=st.lists(TEXT, max_size=4), url=TEXT)
+def test_a_request_is_the_message_of_the_official_encoder(
+    attributes: dict[str, Any], names: list[str], url: str
+) -> None:
+    provider = TracerProvider(resource=Resource(attributes, url))
+    ended: list[Span] = []
+    groups: dict[bytes, list[bytes]] = {}
+    for number, name in enumerate(names):
+        tracer = provider.get_tracer(f"scope{number % 2}", "1.0", url, attributes)
+        span = tracer.start_span(name)
+        assert isinstance(span, Span)
+        span.end()
+        ended.append(span)
+        groups.setdefault(encode_scope(span.instrumentation_scope), []).append(encode_span(span))
 
-    expected = encode_spans([span]).resource_spans[0]
+    body = assemble(encode_resource(provider.resource), groups.items()) if ended else b""
 
-    assert ResourceMessage.FromString(encode_resource(span.resource)) == expected.resource
-    assert ScopeMessage.FromString(encode_scope(span.instrumentation_scope)) == expected.scope_spans[0].scope
+    assert ExportTraceServiceRequest.FromString(body) == encode_spans(ended)
 
 
 @pytest.mark.parametrize(
