@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
-import httpx
-
+from .api import Api, ApiError
 from .trace import Trace, parse
-
-TIMEOUT = 30.0  # seconds; Tempo's own default for a query
-
-
-class ApiError(Exception):
-    """The server cannot be reached, or refused; the message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,42 +20,8 @@ class TraceSummary:
     duration_ms: int
 
 
-class Tempo:
-    """A client of Grafana Tempo or of the nest.
-
-    Args:
-        url: base address, `http://localhost:3200` for instance.
-        token: bearer token, where the server asks for one.
-    """
-
-    def __init__(self, url: str, token: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """The JSON object at `path`; parameters that are None are left out.
-
-        Raises:
-            ApiError: no answer, an error status, or no JSON.
-        """
-        wanted = {name: value for name, value in parameters.items() if value is not None}
-        try:
-            answer = self._client.get(path, params=wanted, headers={"Accept": "application/json"})
-        except httpx.HTTPError as error:
-            raise ApiError(
-                f"{self._client.base_url} does not answer ({error}). Is the nest running?"
-            ) from None
-        if answer.is_error:
-            raise ApiError(f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}")
-        try:
-            document: dict[str, Any] = answer.json()
-        except ValueError:
-            raise ApiError(f"{answer.url} did not answer with JSON. Is this Tempo's address?") from None
-        return document
+class Tempo(Api):
+    """A client of Grafana Tempo or of the nest."""
 
     def search(
         self, query: str, *, limit: int = 20, start: int | None = None, end: int | None = None
@@ -86,6 +44,6 @@ class Tempo:
         try:
             return parse(self.get(f"/api/v2/traces/{trace_id}"))
         except ApiError as error:
-            if str(error).startswith(str(HTTPStatus.NOT_FOUND.value)):
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise

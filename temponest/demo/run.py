@@ -13,7 +13,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from temponest.client.tempo import ApiError, Tempo
+from temponest.client.api import ApiError
+from temponest.client.tempo import Tempo
 from temponest.client.trace import Trace
 from temponest.terminal.waterfall import waterfall
 

@@ -11,7 +11,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from temponest import __version__
-from temponest.client.tempo import ApiError, Tempo
+from temponest.client.api import ApiError
+from temponest.client.tempo import Tempo
 from temponest.client.trace import Trace
 from temponest.terminal.waterfall import duration
 

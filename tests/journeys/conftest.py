@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from temponest.client.prometheus import Prometheus
 from temponest.client.tempo import Tempo
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.demo.process import Process
@@ -21,6 +22,7 @@ class Nest:
     process: Process
     ports: Mapping[str, int]
     tempo: Tempo
+    prometheus: Prometheus
 
     def url(self, name: str) -> str:
         """Base address of one of its servers."""
@@ -29,6 +31,7 @@ class Nest:
     def stop(self) -> None:
         """End it."""
         self.tempo.close()
+        self.prometheus.close()
         self.process.stop()
 
 
@@ -36,7 +39,8 @@ def run_nest(folder: Path) -> Nest:
     """Start a nest on free ports."""
     ports = dict(zip(NEST_OPTIONS, free_ports(len(NEST_OPTIONS)), strict=True))
     tempo = Tempo(f"http://{LOOPBACK}:{ports['Tempo API']}")
-    return Nest(start_nest(folder, ports), ports, tempo)
+    prometheus = Prometheus(f"http://{LOOPBACK}:{ports['Prometheus API']}")
+    return Nest(start_nest(folder, ports), ports, tempo, prometheus)
 
 
 @pytest.fixture(scope="session")
