@@ -161,7 +161,7 @@ class MemorySource:
             "rootServiceName": [one.resource.service_name for one in roots[:1]],
             "trace:id": [span.trace_id.hex()],
             "span:id": [span.span_id.hex()],
-            "span:parentID": [span.parent_span_id.hex()],
+            "span:parentID": [span.parent_span_id.hex() or None],
             "event:name": [event.name for event in span.events],
             "link:traceID": [link.trace_id.hex() for link in span.links],
             "link:spanID": [link.span_id.hex() for link in span.links],

@@ -46,7 +46,8 @@ class Attribute:
 
     Intrinsic names are TraceQL's: `name`, `kind`, `status`, `statusMessage`, `duration`, `traceDuration`,
     `rootName`, `rootServiceName`, `trace:id`, `span:id`, `span:parentID`, `event:name`, `link:traceID`,
-    `link:spanID`, `instrumentation:name`, `instrumentation:version`.
+    `link:spanID`, `instrumentation:name`, `instrumentation:version`. A root has no `span:parentID`; texts
+    that a span does not set are empty, not absent.
     """
 
     scope: AttributeScope

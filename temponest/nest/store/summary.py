@@ -193,7 +193,8 @@ class SummaryFile:
         if name in ("name", "statusMessage", "instrumentation:name", "instrumentation:version") or (
             name == "event:name" and self.summary.listed
         ):
-            return any(
+            # Empty text is no value of a column, so the filter knows nothing of it.
+            return "" in condition.operands or any(
                 self._value(filters, AttributeScope.INTRINSIC, name, operand)
                 for operand in condition.operands
             )

@@ -27,6 +27,7 @@ _ROOT_FIELDS = {
     "rootName": Attribute(AttributeScope.INTRINSIC, "name"),
     "rootServiceName": Attribute(AttributeScope.RESOURCE, "service.name"),
 }
+_IS_ROOT = Condition(Attribute(AttributeScope.INTRINSIC, "span:parentID"), Operator.ABSENT)
 
 
 def chunks(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
@@ -102,9 +103,9 @@ def _necessary(stage: Stage) -> Iterator[Needs]:
 
 
 def _root_needs(needs: Needs) -> Iterator[Needs]:
-    """A root of this name is a span of this name."""
+    """A root of this name is a span of this name without a parent."""
     for condition in needs.conditions if needs.all_conditions else ():
         own = _ROOT_FIELDS.get(condition.attribute.name)
         intrinsic = condition.attribute.scope is AttributeScope.INTRINSIC
         if own and intrinsic and condition.operator in (Operator.EQ, Operator.MATCH):
-            yield Needs((Condition(own, condition.operator, condition.operands),))
+            yield Needs((Condition(own, condition.operator, condition.operands), _IS_ROOT))

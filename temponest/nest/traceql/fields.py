@@ -37,7 +37,7 @@ _INTRINSICS: dict[str, Getter] = {
     "rootServiceName": _root_service,
     "trace:id": lambda trace, _: trace.trace_id.hex(),
     "span:id": _of_span(lambda span: span.span_id.hex()),
-    "span:parentID": _of_span(lambda span: span.parent_span_id.hex()),
+    "span:parentID": _of_span(lambda span: span.parent_span_id.hex() or None),
     "span:childCount": lambda trace, index: len(trace.children[index]),
     "event:name": _of_span(lambda span: Many(event.name for event in span.events)),
     "event:timeSinceStart": _of_span(
