@@ -12,7 +12,7 @@ from temponest.terminal.waterfall import duration, waterfall
 def span(name: str, start_ns: int, end_ns: int, *children: Span, status: str = "unset") -> Span:
     for child in children:
         child.parent_id = name
-    return Span(name, "", name, "shop", "internal", status, "", start_ns, end_ns, {}, list(children))
+    return Span(name, "", name, "shop", "internal", status, "", start_ns, end_ns, {}, children=list(children))
 
 
 def draw(root: Span, *rest: Span) -> list[str]:
