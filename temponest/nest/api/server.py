@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import ipaddress
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
@@ -173,23 +174,16 @@ def build_app(
         show: how the dialect writes an error.
     """
 
-    async def failed(_: Request, error: Exception) -> Response:
-        return show(problem_of(error))
-
     async def refused(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         return show(Problem(error.status_code, error.detail))
 
-    handlers: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-        HTTPException: refused,
-        Exception: failed,
-    }
-    app = Starlette(routes=list(routes))
-    app.add_middleware(Guard, security=security)
-    app.add_middleware(_Errors, show=show)
-    app.exception_handlers.update(handlers)
-    return app
+    return Starlette(
+        routes=list(routes),
+        middleware=[Middleware(_Errors, show=show), Middleware(Guard, security=security)],
+        exception_handlers={HTTPException: refused},
+    )
 
 
 class _Errors:
