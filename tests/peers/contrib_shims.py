@@ -30,7 +30,14 @@ def instrumentor(ours: ModuleType, base: type) -> type:
     """An instrumentor class that switches one module of ours on and off."""
 
     class Instrumentor(base):  # type: ignore[misc]  # chosen at run time
+        def instrument(self, **options: Any) -> None:
+            # A test that fails leaves its instrumentation switched on, and contrib's class would refuse.
+            self._is_instrumented_by_opentelemetry = False
+            super().instrument(**options)
+
         def _instrument(self, **options: Any) -> None:
+            # A suite puts a new global provider into place for each test.
+            ours.uninstrument()
             ours.instrument(tracer_provider=options.get("tracer_provider"))
 
         def _uninstrument(self, **_: Any) -> None:
@@ -41,10 +48,11 @@ def instrumentor(ours: ModuleType, base: type) -> type:
 
         @staticmethod
         def instrument_client(*_: Any, tracer_provider: Any = None, **__: Any) -> None:
+            ours.uninstrument()
             ours.instrument(tracer_provider=tracer_provider)
 
         @staticmethod
-        def uninstrument_client(*_: Any) -> None:
+        def uninstrument_client(*_: Any, **__: Any) -> None:
             ours.uninstrument()
 
         uninstrument_session = uninstrument_client
