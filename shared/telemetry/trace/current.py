@@ -48,7 +48,7 @@ class CurrentSpan:
         deactivate(self._token)
         span = self._span
         # Cancellation, GeneratorExit and their like end a block without being its failure.
-        if isinstance(error, Exception) and span.is_recording():
+        if error is not None and isinstance(error, Exception) and span.is_recording():
             self._fail(span, error)
         if self._end:
             span.end()

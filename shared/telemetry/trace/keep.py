@@ -36,7 +36,8 @@ class Keeper:
         self._errors = errors
         self._slower_than = None if slower_than is None else int(slower_than * 1e9)
         self._most = hold_at_most
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may forget a trace, and give its bytes back, at any point.
+        self._lock = threading.RLock()
         self.held_bytes = 0
         """Bytes held now."""
         self.kept = 0
@@ -99,4 +100,4 @@ class Keeper:
             self.held_bytes -= size
 
     def _fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()

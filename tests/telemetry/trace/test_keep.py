@@ -81,6 +81,16 @@ def test_the_local_root_of_a_remote_trace_that_is_not_sampled_counts(provide: Pr
     assert sent[0].parent_span_id == (6).to_bytes(8, "big")
 
 
+def test_below_a_local_span_that_is_not_recorded_nothing_is_held(provide: Provide) -> None:
+    """Instrumentations leave requests out by such a span."""
+    tracer = provide(keep_errors=True).get_tracer("t")
+    left_out = NonRecordingSpan(SpanContext(5, 6, False, TraceFlags(0)))
+
+    span = tracer.start_span("s", set_span_in_context(left_out, Context()))
+
+    assert not span.is_recording()
+
+
 def test_sampled_traces_are_sent_at_once(provide: Provide, sent: Sent) -> None:
     tracer = provide(keep_errors=True, keep_slower_than=1.0).get_tracer("t")
 

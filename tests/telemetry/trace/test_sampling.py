@@ -33,6 +33,8 @@ from shared.telemetry.trace.provider import TracerProvider
 from .conftest import Sent
 
 Provide = Callable[..., TracerProvider]
+HALF = (1 << 127) | (1 << 63)
+JUST_BELOW_HALF = HALF - 1
 LOW, HIGH = (1 << 127) | 1, (1 << 127) | (2**64 - 1)
 STATE = TraceState([("vendor", "1")])
 
@@ -61,7 +63,7 @@ SAMPLERS = [
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda sampler: sampler.get_description())
 @pytest.mark.parametrize("remote", [True, False])
 @pytest.mark.parametrize("sampled", [True, False])
-@pytest.mark.parametrize("trace_id", [LOW, HIGH])
+@pytest.mark.parametrize("trace_id", [LOW, HIGH, JUST_BELOW_HALF, HALF])
 def test_the_fast_decision_is_the_samplers_own(
     provide: Provide, sampler: Sampler, remote: bool, sampled: bool, trace_id: int
 ) -> None:
