@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider
+from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
 
 from ..cost import CLIENT
 from ..otlp.attributes import Prepared
-from ..trace.context import current
+from ..trace.context import activate, current, deactivate
 from . import client, semconv, sql
 from .imports import forget, when_imported
 from .patch import Patches
@@ -55,6 +55,7 @@ def _patch() -> None:
         return
     from asyncpg.connection import Connection
     from asyncpg.cursor import BaseCursor
+    from asyncpg.pool import Pool
     from asyncpg.prepared_stmt import PreparedStatement
 
     calls = _Calls(semconv.tracer("asyncpg", _provider))
@@ -74,6 +75,7 @@ def _patch() -> None:
     # It runs statements of its own on the way, which are the driver's affair.
     _patches.replace(Connection, "copy_from_query", _silence)
     _patches.replace(Connection, "copy_from_query", functools.partial(calls.wrap, _of_copied_query))
+    _patches.replace(Pool, "_acquire", calls.acquire)
 
 
 def _silence(original: Any) -> Any:
@@ -246,12 +248,43 @@ class _Calls:
 
         return traced
 
+    def acquire(self, original: Any) -> Any:
+        """Taking a connection out of a pool: a span where that has to wait, nothing otherwise."""
+
+        @functools.wraps(original)
+        def traced(pool: Any, timeout: float | None) -> Any:
+            if _has_connection(pool) or not get_current_span().is_recording():
+                return original(pool, timeout)
+            return self._wait(original(pool, timeout))
+
+        return traced
+
+    async def _wait(self, acquiring: Awaitable[Any]) -> Any:
+        span = self._start_span("acquire connection", attributes={"db.system.name": "postgresql"})
+        token = activate(span)
+        try:
+            return await acquiring
+        except BaseException as error:
+            client.fail(span, error)
+            raise
+        finally:
+            deactivate(token)
+            span.end()
+
     def _database(self, connection: Any) -> _Database:
         key = (connection._addr, connection._params.database)
         if len(self._databases) >= _MAX_DATABASES:
             self._databases.clear()
         database = self._databases[key] = _Database(_base(*key, old_too=self._old_too), old_too=self._old_too)
         return database
+
+
+def _has_connection(pool: Any) -> bool:
+    """Whether a connection is there for the taking; True when this version's pool has another shape."""
+    try:
+        return any(holder._con is not None for holder in pool._queue._queue)
+    except AttributeError:
+        return True
 
 
 def _base(address: Any, namespace: str | None, *, old_too: bool) -> Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from shared.telemetry.instrument import asyncpg as instrumentation
-from tests.telemetry.instrument.recorded import Recorded, attributes_of
+from tests.telemetry.instrument.recorded import Recorded, attributes_of, context_of, parent_of
 
 
 @pytest.fixture
@@ -96,6 +97,30 @@ async def test_a_query_through_a_pool_makes_one_span(postgres_url: str, recorded
         assert await pool.fetchval("SELECT $1::int", 7) == 7
         assert "SELECT" in recorded.names
         assert recorded.names.count("SELECT") == 1
+
+
+async def test_waiting_for_a_connection_of_a_pool_is_a_span(postgres_url: str, recorded: Recorded) -> None:
+    async with asyncpg.create_pool(postgres_url, min_size=1, max_size=1) as pool:
+        instrumentation.instrument(tracer_provider=recorded.provider)
+        with recorded.tracer.start_as_current_span("request"):
+            taken = await pool.acquire()
+            waiting = asyncio.create_task(pool.fetchval("SELECT 1"))
+            await asyncio.sleep(0)
+            await pool.release(taken)
+            await waiting
+            await pool.fetchval("SELECT 2")
+    assert sorted(recorded.names) == ["SELECT", "SELECT", "acquire connection", "request"]
+    waited = recorded.named("acquire connection")
+    assert parent_of(waited) == context_of(recorded.named("request"))
+
+
+async def test_giving_up_on_a_pool_fails_the_wait(postgres_url: str, recorded: Recorded) -> None:
+    async with asyncpg.create_pool(postgres_url, min_size=1, max_size=1) as pool:
+        instrumentation.instrument(tracer_provider=recorded.provider)
+        async with pool.acquire():
+            with recorded.tracer.start_as_current_span("request"), pytest.raises(TimeoutError):
+                await pool.acquire(timeout=0.001)
+    assert attributes_of(recorded.named("acquire connection"))["error.type"] == "TimeoutError"
 
 
 async def test_a_failed_query_carries_its_sqlstate(
