@@ -22,6 +22,7 @@ from urllib.parse import quote
 import grpc
 
 from .load import Load
+from .plot import plot
 from .receivers import Receiver, present
 
 Export: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
@@ -62,15 +63,18 @@ class Result:
 
 
 def main(options: Sequence[str]) -> None:
-    """Run and print a table a receiver; `--json FILE` keeps the figures."""
+    """Run and print a table for each receiver and size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks ingest --", description=__doc__)
     parser.add_argument("--spans", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--gzip", action="store_true", help="compress requests")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="keep the figures in a file")
+    parser.add_argument("--plot", type=Path, help="draw them as SVG")
     chosen = parser.parse_args(options)
     results = [measure(name, spans, chosen.gzip) for spans in chosen.spans for name in present()]
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
+    if chosen.plot:
+        chosen.plot.write_text(plot([asdict(one) for one in results]))
 
 
 def measure(name: str, spans: int, compress: bool) -> Result:

@@ -12,7 +12,8 @@ class Limits:
     """What the store may use.
 
     Attributes:
-        memory_bytes: what the whole process may hold; the queue and the recent buffer get fixed shares of it.
+        memory_bytes: what the whole process may hold. It needs 120 MB of that for itself; the queue and the
+            recent buffer get fixed shares.
         disk_bytes: what segments and log may take; above it whole segments are dropped.
         retention_seconds: segments whose newest span is older are dropped; 0 keeps everything.
         seal_spans: spans in the recent buffer before they become a segment of a few megabytes: one is scanned
@@ -43,8 +44,13 @@ class Limits:
         return min(4 * MIB, self.queue_bytes)
 
     @property
+    def recent_bytes(self) -> int:
+        """Decoded spans before they are sealed, where attributes are huge; sealing takes thrice that."""
+        return self.memory_bytes // 16
+
+    @property
     def seal_bytes(self) -> int:
-        """Bodies behind the recent buffer before it is sealed, where attributes are huge."""
+        """Bodies in the log before it is cut by sealing; a start reads that much again."""
         return max(self.batch_bytes, self.memory_bytes // 4)
 
     @property

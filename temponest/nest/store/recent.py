@@ -21,6 +21,7 @@ class Generation:
     def __init__(self) -> None:
         self.blocks: tuple[MemoryBlock, ...] = ()
         self.spans = 0
+        self.bytes = 0
         self.last_sequence = 0
 
     def add(self, table: pa.Table, last_sequence: int) -> None:
@@ -28,6 +29,7 @@ class Generation:
         if table.num_rows:
             self.blocks = _joined((*self.blocks, MemoryBlock(table)))
         self.spans += table.num_rows
+        self.bytes += table.nbytes
         self.last_sequence = last_sequence
 
 

@@ -172,7 +172,9 @@ class Writer:
     def _due(self, asked: bool = False) -> bool:
         """Whether the recent buffer is to become a segment: it is large, or old, or somebody asked."""
         recent = self._view.now.recent
-        if recent.spans >= self._limits.seal_spans or self._unsealed_bytes >= self._limits.seal_bytes:
+        if recent.spans >= self._limits.seal_spans or recent.bytes >= self._limits.recent_bytes:
+            return True
+        if self._unsealed_bytes >= self._limits.seal_bytes:
             return True
         return self._unsealed_bytes > 0 and (asked or self._until_seal() <= 0)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +62,21 @@ def kill_rounds(folder: Path, rounds: int, seed: int) -> Outcome:
         writer.stdout.close()
         writer.wait()
         every.update(acknowledged)
-        store = Store.open(folder, limits=LIMITS)
-        store.start()
-        found = store.spans.traces([trace_id(one) for one in every], lambda: False)
-        store.close()
-        outcome.missing = sum(len(found.get(trace_id(one), ())) != SPANS for one in every)
+        outcome.missing = missing(folder, acknowledged)
         outcome.acknowledged = len(every)
         if outcome.missing:
-            break
+            return outcome
+    outcome.missing = missing(folder, every)
     return outcome
+
+
+def missing(folder: Path, traces: Iterable[int]) -> int:
+    """How many of the traces are not there whole."""
+    store = Store.open(folder, limits=LIMITS)
+    store.start()
+    found = store.spans.traces([trace_id(one) for one in traces], lambda: False)
+    store.close()
+    return sum(len(found.get(trace_id(one), ())) != SPANS for one in traces)
 
 
 def write(folder: Path, number: int) -> None:

@@ -132,6 +132,14 @@ def test_an_attribute_of_a_megabyte_is_kept_whole(open_store: Open) -> None:
     assert span.attributes["prompt"] == "x" * 1_000_000
 
 
+def test_huge_attributes_are_sealed_before_they_fill_the_memory(open_store: Open) -> None:
+    store = open_store()
+    for number in range(11, 51):
+        keep(store, body(Given(trace=number, attributes={"prompt": str(number) * 500_000})))
+    store.flush()
+    assert store.stats().segments >= 1
+
+
 def test_a_trace_of_200_000_spans_is_found_whole(open_store: Open) -> None:
     store = open_store()
     for first in range(0, 200_000, 20_000):
