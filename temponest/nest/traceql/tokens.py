@@ -232,8 +232,10 @@ def _escape(text: str, start: int) -> tuple[str, int]:
         return char, start + 2
     for prefix, digits in (("x", 2), ("u", 4), ("U", 8)):
         code = text[start + 2 : start + 2 + digits]
-        if char == prefix and re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", code) and int(code, 16) <= 0x10FFFF:
-            return chr(int(code, 16)), start + 2 + digits
+        if char == prefix and re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", code):
+            point = int(code, 16)
+            if point <= 0x10FFFF and not 0xD800 <= point < 0xE000:
+                return chr(point), start + 2 + digits
     raise ParseError("unknown escape in string", text, start)
 
 
