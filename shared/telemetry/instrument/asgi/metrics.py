@@ -93,12 +93,12 @@ class MetricsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, measured when the scope is an HTTP request."""
+        cost = METRICS.begin()
         if not self._on or scope["type"] != "http" or MEASURED in scope or self._excluded(scope):
             if scope["type"] == "lifespan":
                 send = _flushing(send)
             await self.app(scope, receive, send)
             return
-        cost = METRICS.begin()
         scope[MEASURED] = True
         request = _Request(self, scope, send)
         if cost:

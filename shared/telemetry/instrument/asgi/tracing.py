@@ -64,6 +64,7 @@ class TracingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, inside a span when the scope is a request."""
+        cost = SERVER.begin()
         kind = scope["type"]
         if not self._on or STATE in scope or kind not in ("http", "websocket"):
             if kind == "lifespan":
@@ -78,7 +79,6 @@ class TracingMiddleware:
             finally:
                 deactivate(token)
             return
-        cost = SERVER.begin()
         raw = scope.get("headers") or ()
         headers = dict(raw)
         parent = propagation.extract(raw, headers)
