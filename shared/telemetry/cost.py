@@ -31,7 +31,7 @@ class Section:
     What comes after an await: `if began: again = section.resume()`, the work, `if began: section.add(again)`.
     """
 
-    __slots__ = ("_calls", "_left", "_reading", "_seconds", "_timed", "name")
+    __slots__ = ("_calls", "_exact", "_left", "_reading", "_seconds", "_timed", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -45,6 +45,7 @@ class Section:
         self._left = EVERY
         self._timed = 0
         self._seconds = 0.0
+        self._exact = 0.0
 
     def begin(self) -> float:
         """The thread's CPU clock for one call in 61, zero for the others."""
@@ -72,11 +73,15 @@ class Section:
         """Take the time since `resume`."""
         self._seconds += max(0.0, thread_time() - began - self._reading)
 
+    def spent(self, seconds: float) -> None:
+        """Add what was timed from beginning to end."""
+        self._exact += seconds
+
     def seconds(self) -> float:
         """CPU seconds of all calls so far, timed or not."""
         if not self._timed:
-            return 0.0
-        return (self._calls + EVERY - self._left) * self._seconds / self._timed
+            return self._exact
+        return self._exact + (self._calls + EVERY - self._left) * self._seconds / self._timed
 
 
 SERVER = Section("server")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 from opentelemetry import metrics
+from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram, MeterProvider
 
+from ..metrics import MeterProvider as OurMeterProvider
 from ..metrics.bound import Record, bound
+from ..metrics.deferred import Deferred, context_of
 from ..otlp.attributes import Prepared
+from ..trace.context import current
 from . import semconv
 from .client import RecordDuration
 
@@ -30,11 +34,14 @@ _DATABASE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 _MAX_SERIES = 2000
 
 
+_Measured = tuple[float, Mapping[str, Any], int, "str | None", Context]
+
+
 class Durations:
     """The recorder that a client instrumentation calls when an operation has ended.
 
-    Of the span's attributes it takes those of low cardinality which the conventions name for the metric, and
-    finds the series by them.
+    What ended is recorded a batch at a time. Of the span's attributes it takes those of low cardinality which
+    the conventions name for the metric, and finds the series by them.
 
     Args:
         histogram: where durations go.
@@ -49,13 +56,26 @@ class Durations:
         self._series: dict[tuple[Any, ...], Record] = {}
         # Shared attributes are known by their identity; they are kept so that it stays theirs.
         self._shared: dict[int, tuple[Prepared, Record]] = {}
+        self._deferred: Deferred[_Measured] = Deferred(self._record)
+        self._put: Callable[[_Measured], None] = self._deferred.put
+        self.settle = self._deferred.settle
 
     def __call__(self, seconds: float, attributes: Mapping[str, Any], status: int, error: str | None) -> None:
-        """Record one operation; its exemplar is the span that is current, the caller's."""
+        """Take one operation; its exemplar is the span that is current, the caller's."""
+        self._put((seconds, attributes, status, error, current()))
+
+    def record_at_once(self) -> None:
+        """Defer nothing, for a provider that does not tell when it collects."""
+        self._put = self._record
+
+    def _record(self, measured: _Measured) -> None:
+        seconds, attributes, status, error, context = measured
+        # An empty context is not taken for one, and another is current by now.
+        context = context or context_of(None)
         if error is None:
             shared = self._shared.get(id(attributes))
             if shared is not None:
-                shared[1](seconds, None, None)
+                shared[1](seconds, None, context)
                 return
         get = attributes.get
         key = (status, error, *[get(name) for name in self._names])
@@ -66,7 +86,7 @@ class Durations:
             if len(self._shared) >= _MAX_SERIES:
                 self._shared.clear()
             self._shared[id(attributes)] = attributes, record
-        record(seconds, None, None)
+        record(seconds, None, context)
 
     def _bind(
         self, key: tuple[Any, ...], attributes: Mapping[str, Any], status: int, error: str | None
@@ -109,6 +129,12 @@ def measure_clients(meter_provider: MeterProvider | None = None) -> None:
         _DATABASE,
         None,
     )
+    provider = meter_provider or metrics.get_meter_provider()
+    for durations in (http, database):
+        if isinstance(provider, OurMeterProvider):
+            provider.before_collection(durations.settle)
+        else:
+            durations.record_at_once()
     _tell(http, database)
 
 

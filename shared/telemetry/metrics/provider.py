@@ -80,6 +80,7 @@ class MeterProvider(api.MeterProvider):
         self._instruments: list[Recorder] = []
         self._readers: dict[Reader, dict[Recorder, list[Stream]]] = {}
         self._collecting = Lock()
+        self._before: list[Callable[[], None]] = []
         self._closed = False
         self._conflicts: set[str] = set()
         for reader in metric_readers:
@@ -112,6 +113,10 @@ class MeterProvider(api.MeterProvider):
             if meter is None:
                 meter = self._meters[scope] = Meter(scope, self._register)
             return meter
+
+    def before_collection(self, settle: Callable[[], None]) -> None:
+        """Have a function called before every collection, to record what it has kept back."""
+        self._before.append(settle)
 
     def add_metric_reader(self, metric_reader: Any) -> None:
         """Let one more reader collect, from what is recorded from now on."""
@@ -220,6 +225,8 @@ class MeterProvider(api.MeterProvider):
     def _collect(self, reader: Reader, timeout: float) -> list[ScopeMetrics]:
         deadline = time.monotonic() + timeout
         with self._collecting:
+            for settle in self._before:
+                settle()
             with self._lock:
                 streams_of = dict(self._readers.get(reader, {}))
             for instrument, streams in streams_of.items():

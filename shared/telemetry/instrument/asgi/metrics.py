@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import partial
 from time import time_ns
 from typing import Any
 
 from opentelemetry import metrics
 from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import Span
 
 from ... import config
-from ...cost import METRICS
-from ...lifecycle import report
+from ...cost import METRICS, Tally
+from ...metrics import MeterProvider as OurMeterProvider
 from ...metrics.bound import Record, bound
+from ...metrics.deferred import Deferred, context_of
 from ...metrics.runtime import LoopLag
 from .. import semconv
 from .route import Exclusion, route_of
@@ -33,6 +36,8 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.
 _MAX_SERIES = 2000
 # Method, scheme, protocol version, status, route, error type: what a request is counted by; never its path.
 _Key = tuple[str, str, str, int, str | None, str | None]
+# Key, seconds, bytes received and sent, span.
+_Outcome = tuple[_Key, float, int, int, Span | None]
 
 
 class MetricsMiddleware:
@@ -88,8 +93,15 @@ class MetricsMiddleware:
             else ()
         )
         self._lag = LoopLag(meter)
-        self._in_flight: dict[tuple[str, str], Record] = {}
+        self._flights: dict[tuple[str, str], Flights] = {}
         self._series: dict[_Key, tuple[Record, ...]] = {}
+        self.put: Callable[[_Outcome], None] = self._record
+        provider = meter_provider or metrics.get_meter_provider()
+        self._defers = isinstance(provider, OurMeterProvider)
+        if isinstance(provider, OurMeterProvider):
+            self._deferred: Deferred[_Outcome] = Deferred(self._record)
+            self.put = self._deferred.put
+            provider.before_collection(self._settle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, measured when the scope is an HTTP request."""
@@ -126,16 +138,30 @@ class MetricsMiddleware:
         with contextlib.suppress(RuntimeError):
             self._lag.watch(asyncio.get_running_loop())
 
-    def in_flight(self, method: str, scheme: str) -> Record:
-        """Counts a request in and out again."""
-        record = self._in_flight.get((method, scheme))
-        if record is None:
+    def flights(self, method: str, scheme: str) -> Flights:
+        """The counts of requests of one method and scheme."""
+        found = self._flights.get((method, scheme))
+        if found is None:
             # The first request of its kind: rare enough to look whether the loop is watched.
             self._watch_loop()
-            record = self._in_flight[method, scheme] = bound(
-                self._active, {"http.request.method": method, "url.scheme": scheme}
-            )
-        return record
+            attributes = {"http.request.method": method, "url.scheme": scheme}
+            record = bound(self._active, attributes)
+            found = self._flights[method, scheme] = Flights(record, at_once=not self._defers)
+        return found
+
+    def _settle(self) -> None:
+        self._deferred.settle()
+        for flights in list(self._flights.values()):
+            flights.settle()
+
+    def _record(self, outcome: _Outcome) -> None:
+        key, seconds, received, sent, span = outcome
+        series = self.series(key)
+        context = context_of(span)
+        series[0](seconds, None, context)
+        if len(series) > 1:
+            series[1](received, None, context)
+            series[2](sent, None, context)
 
     def series(self, key: _Key) -> tuple[Record, ...]:
         """The series of one combination: duration, then sizes where they are wanted."""
@@ -159,13 +185,43 @@ class MetricsMiddleware:
         return found
 
 
+class Flights:
+    """How many requests of one kind are active: each begins and ends once, so the number never drifts.
+
+    Args:
+        record: adds to the series of `http.server.active_requests`.
+        at_once: whether every request is added by itself, and not their change at the next collection.
+    """
+
+    __slots__ = ("_begun", "_ended", "_record", "_told", "begin", "end")
+
+    def __init__(self, record: Record, *, at_once: bool) -> None:
+        self._record = record
+        self._begun = Tally()
+        self._ended = Tally()
+        self._told = 0
+        self.begin: Callable[[], object] = self._begun.add
+        self.end: Callable[[], object] = self._ended.add
+        if at_once:
+            self.begin = partial(record, 1, None, None)
+            self.end = partial(record, -1, None, None)
+
+    def settle(self) -> None:
+        """Add what has changed since the last time."""
+        # Ended first: a request may begin and end between the two looks.
+        ended = int(self._ended)
+        active = int(self._begun) - ended
+        change, self._told = active - self._told, active
+        self._record(change, None, None)
+
+
 class _Request:
     """The measurement of one request, local to it."""
 
     __slots__ = (
-        "_active",
         "_began",
         "_complete",
+        "_flights",
         "_method",
         "_middleware",
         "_received",
@@ -193,8 +249,8 @@ class _Request:
         self._complete = False
         self.ended = False
         self.error: BaseException | None = None
-        self._active = middleware.in_flight(self._method, self._scheme)
-        self._active(1, None, None)
+        self._flights = middleware.flights(self._method, self._scheme)
+        self._flights.begin()
         self._began = time_ns()
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -246,32 +302,24 @@ class _Request:
         """Record, once, and count the request out: also when it failed, was cancelled or lost its client."""
         self.ended = True
         cost = METRICS.begin()
-        try:
-            self._active(-1, None, None)
-            self._record(traced)
-        except Exception as failure:  # noqa: BLE001 - a measurement must not fail the request
-            report(failure, "measuring a request")
-        if cost:
-            METRICS.end(cost)
-
-    def _record(self, traced: ServerRequest | None) -> None:
+        self._flights.end()
         scope = self._scope
         began = self._began
+        span = None
         if traced is not None and traced.end_ns:
             status, route, error, end = traced.status, traced.route, traced.error_type, traced.end_ns
-            began = getattr(traced.span, "start_time", None) or began
+            span = traced.span
+            began = getattr(span, "start_time", None) or began
         else:
             end = time_ns()
             status, error = self._outcome()
             route = route_of(scope, self._root)
-        series = self._middleware.series(
-            (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
-        )
-        # The wall clock may be set back while a request runs. The span is current here, for the exemplar.
-        series[0]((end - began) / 1e9 if end > began else 0.0, None, None)
-        if len(series) > 1:
-            series[1](self._received, None, None)
-            series[2](self._sent, None, None)
+        key = (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
+        # The wall clock may be set back while a request runs.
+        seconds = (end - began) / 1e9 if end > began else 0.0
+        self._middleware.put((key, seconds, self._received, self._sent, span))
+        if cost:
+            METRICS.end(cost)
 
     def _outcome(self) -> tuple[int, str | None]:
         status = self._status
