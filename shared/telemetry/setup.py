@@ -107,7 +107,8 @@ def setup_tracing(
         where = []
         if "otlp" in wanted and (exporter := _exporter(Signal.TRACES, otlp_endpoint)) is not None:
             _spans, _span_target = _span_queue(identity, exporter), exporter.target
-            provider.send_to(_spans.put, _spans.flush)
+            _spans.gather = provider.encode_ended
+            provider.send_to(_spans.put, _spans.flush, together=True)
             where.append(f"to {exporter.target} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:
             from .trace.console import ConsoleProcessor

@@ -71,6 +71,7 @@ class BatchQueue:
 
     Attributes:
         capacity: how many may wait.
+        gather: called before records are taken or counted, to put what waits elsewhere.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class BatchQueue:
         self._resource = resource
         self._batching = batching
         self.capacity = batching.capacity
+        self.gather: Callable[[], None] = _nothing
         self._wake_at = batching.capacity - batching.size + 1
         self.reset()
 
@@ -137,6 +139,7 @@ class BatchQueue:
 
     def counts(self) -> Counts:
         """What became of every record so far; `ended == queued + exported + sum(dropped)` always holds."""
+        self.gather()
         with self._lock:
             held = self._held()
             dropped = dict(self._dropped)
@@ -211,6 +214,7 @@ class BatchQueue:
 
     def _drain(self, deadline: float) -> bool:
         """Send until all that had ended when this was called has left the queue."""
+        self.gather()
         with self._lock:
             goal = self._gone + self._held()
         while self._gone < goal:
@@ -233,6 +237,7 @@ class BatchQueue:
         if self._unsent is not None:
             batch, self._unsent = self._unsent, None
             return batch
+        self.gather()
         batch = _Batch([], 0, 0)
         with self._lock:
             for scope in list(self._groups):
@@ -280,3 +285,7 @@ class BatchQueue:
             if rejected:
                 self._dropped["rejected" if outcome.ok else outcome.reason] += rejected
         return True
+
+
+def _nothing() -> None:
+    """All there is has been put."""

@@ -29,6 +29,7 @@ from opentelemetry.util.types import Attributes
 
 from ..lifecycle import on_fork, report
 from ..otlp.spans import encode_scope, encode_span
+from .ended import Ended, Put
 from .ids import RandomIds
 from .keep import Keeper
 from .limits import Limits
@@ -38,9 +39,6 @@ from .span import Span
 from .tracer import Tracer
 
 logger = logging.getLogger(__name__)
-
-Put = Callable[[bytes, bytes], None]
-"""Takes an encoded scope and an encoded span; never blocks, never raises."""
 
 Finish = Callable[[Span], None]
 
@@ -82,6 +80,7 @@ class TracerProvider(sdk.TracerProvider):
         self._processing = active_span_processor is not None
         self._put: Put | None = None
         self._flush: Callable[[float], bool] | None = None
+        self._ended: Ended | None = None
         self._stopped = False
         self._resource = Resource.create() if resource is None else resource
         self.sampler = sampler or DEFAULT_ON
@@ -128,16 +127,26 @@ class TracerProvider(sdk.TracerProvider):
 
     # -- where spans go ------------------------------------------------------------------------------------
 
-    def send_to(self, put: Put, flush: Callable[[float], bool] | None = None) -> None:
+    def send_to(
+        self, put: Put, flush: Callable[[float], bool] | None = None, *, together: bool = False
+    ) -> None:
         """Encode every sampled span when it ends and hand it to `put(scope, record)`.
 
         Args:
             put: takes an encoded scope and an encoded span; never blocks, never raises.
             flush: sends what was put within so many seconds; `force_flush` calls it.
+            together: encode a few spans at a time, which costs less; who takes them calls `encode_ended`
+                before it sends. Spans that may be kept later are encoded one by one.
         """
         self._put = put
         self._flush = flush
+        self._ended = Ended(put) if together and self.keeper is None else None
         self._configure()
+
+    def encode_ended(self) -> None:
+        """Put the spans that ended and are not encoded yet."""
+        if self._ended is not None:
+            self._ended.empty()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Call a processor, the SDK's or one's own, when a span starts and ends, in order of registration."""
@@ -169,7 +178,23 @@ class TracerProvider(sdk.TracerProvider):
         if put is None or self._stopped:
             return _drop
         sink: Put = put
+        ended = self._ended
         scope = encode_scope(instrumentation)
+
+        if ended is not None:
+            add = ended.add
+
+            def send_soon(span: Span) -> None:
+                try:
+                    if span._extras is not None:
+                        # An exception that was recorded refers to frames that refer to the span.
+                        span._extras.settle()
+                    if span._trace.sampled:
+                        add(scope, span)
+                except Exception as error:  # noqa: BLE001  # telemetry never hurts the application
+                    report(error, "encoding a span")
+
+            return send_soon
 
         def send(span: Span) -> None:
             try:
@@ -209,6 +234,7 @@ class TracerProvider(sdk.TracerProvider):
             if self._stopped:
                 return
             self._stopped = True
+        self.encode_ended()
         if self._atexit_handler is not None:
             atexit.unregister(self._atexit_handler)
         self._atexit_handler = None
@@ -217,6 +243,8 @@ class TracerProvider(sdk.TracerProvider):
 
     def _fork(self) -> None:
         self._tracers_lock = threading.Lock()
+        if self._ended is not None:
+            self._ended.reset()
 
 
 def _drop(span: Span) -> None:
