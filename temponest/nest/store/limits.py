@@ -15,7 +15,7 @@ class Limits:
         memory_bytes: what the whole process may hold. It needs 120 MB of that for itself; the queue and the
             recent buffer get fixed shares.
         disk_bytes: what segments and log may take; above it whole segments are dropped.
-        retention_seconds: segments whose newest span is older are dropped; 0 keeps everything.
+        retention_seconds: segments sealed longer ago are dropped; 0 keeps everything.
         seal_spans: spans in the recent buffer before they become a segment of a few megabytes: one is scanned
             in milliseconds, 10 million spans are about a hundred, and writing one takes some 60 MB of memory.
         seal_seconds: age at which the recent buffer becomes a segment even when small, so that the log

@@ -35,5 +35,5 @@ def open_store(tmp_path: Path) -> Iterator[Open]:
 def keep(store: Store, *bodies: bytes) -> None:
     """Append bodies one by one and wait until they are durable and searchable."""
     for one in bodies:
-        store.append(Signal.TRACES, one).result(timeout=10)
+        store.append(Signal.TRACES, one).result(timeout=60)
     store.flush()

@@ -58,7 +58,7 @@ def opened(folder: Path, notebook: Notebook, batches: list[SpanBatch] | None = N
 def test_a_consumer_takes_the_bodies_of_its_signal_in_order(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
     for signal in (Signal.METRICS, Signal.LOGS, Signal.METRICS):
-        store.append(signal, b"x").result(timeout=10)
+        store.append(signal, b"x").result(timeout=60)
     store.flush()
     store.close()
     assert notebook.taken == [1, 3]
@@ -67,7 +67,7 @@ def test_a_consumer_takes_the_bodies_of_its_signal_in_order(tmp_path: Path, note
 def test_what_was_not_persisted_comes_again_after_a_restart(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
     notebook.failing = True
-    store.append(Signal.METRICS, b"x").result(timeout=10)
+    store.append(Signal.METRICS, b"x").result(timeout=60)
     store.close()
     again = Notebook(notebook.path)
     opened(tmp_path, again).close()
@@ -76,7 +76,7 @@ def test_what_was_not_persisted_comes_again_after_a_restart(tmp_path: Path, note
 
 def test_what_was_persisted_does_not_come_again(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
-    store.append(Signal.METRICS, b"x").result(timeout=10)
+    store.append(Signal.METRICS, b"x").result(timeout=60)
     store.close()
     again = Notebook(notebook.path)
     opened(tmp_path, again).close()
@@ -86,11 +86,11 @@ def test_what_was_persisted_does_not_come_again(tmp_path: Path, notebook: Notebo
 def test_the_log_keeps_what_a_consumer_cannot_persist(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
     notebook.failing = True
-    store.append(Signal.METRICS, b"x").result(timeout=10)
+    store.append(Signal.METRICS, b"x").result(timeout=60)
     store.seal()
     assert store.stats().log_bytes > 0
     notebook.failing = False
-    store.append(Signal.METRICS, b"y").result(timeout=10)
+    store.append(Signal.METRICS, b"y").result(timeout=60)
     store.seal()
     assert store.stats().log_bytes == 0
     store.close()
@@ -100,7 +100,7 @@ def test_the_log_keeps_what_a_consumer_cannot_persist(tmp_path: Path, notebook: 
 def test_a_body_that_a_consumer_cannot_decode_is_set_aside(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
     for one in (b"x", b"poison", b"y"):
-        store.append(Signal.METRICS, one).result(timeout=10)
+        store.append(Signal.METRICS, one).result(timeout=60)
     store.flush()
     assert (notebook.taken, store.stats().set_aside) == ([1, 3], 1)
     store.close()
@@ -109,8 +109,8 @@ def test_a_body_that_a_consumer_cannot_decode_is_set_aside(tmp_path: Path, noteb
 def test_spans_are_announced_once_searchable_with_their_records(tmp_path: Path, notebook: Notebook) -> None:
     batches: list[SpanBatch] = []
     store = opened(tmp_path, notebook, batches)
-    store.append(Signal.METRICS, b"x").result(timeout=10)
-    store.append(Signal.TRACES, body(Given(span=1), Given(span=2))).result(timeout=10)
+    store.append(Signal.METRICS, b"x").result(timeout=60)
+    store.append(Signal.TRACES, body(Given(span=1), Given(span=2))).result(timeout=60)
     store.flush()
     store.close()
     assert [(batch.first, batch.last, batch.table.num_rows) for batch in batches] == [(2, 2, 2)]
@@ -118,9 +118,9 @@ def test_spans_are_announced_once_searchable_with_their_records(tmp_path: Path, 
 
 def test_spans_in_no_segment_are_announced_again_after_a_restart(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook, [])
-    store.append(Signal.TRACES, body(Given(trace=1))).result(timeout=10)
+    store.append(Signal.TRACES, body(Given(trace=1))).result(timeout=60)
     store.seal()
-    store.append(Signal.TRACES, body(Given(trace=2))).result(timeout=10)
+    store.append(Signal.TRACES, body(Given(trace=2))).result(timeout=60)
     store.close()
     batches: list[SpanBatch] = []
     opened(tmp_path, notebook, batches).close()
@@ -130,7 +130,7 @@ def test_spans_in_no_segment_are_announced_again_after_a_restart(tmp_path: Path,
 def test_a_listener_that_covers_records_is_not_told_of_them_again(tmp_path: Path, notebook: Notebook) -> None:
     store = opened(tmp_path, notebook)
     for number in (1, 2, 3):
-        store.append(Signal.TRACES, body(Given(trace=number))).result(timeout=10)
+        store.append(Signal.TRACES, body(Given(trace=number))).result(timeout=60)
     store.close()
     batches: list[SpanBatch] = []
     again = Store.open(tmp_path / "store", limits=IMPATIENT)
@@ -149,7 +149,7 @@ def test_a_listener_that_fails_does_not_stop_the_store(
     store = Store.open(tmp_path, limits=IMPATIENT)
     store.on_decoded(fail)
     store.start()
-    store.append(Signal.TRACES, body(Given())).result(timeout=10)
+    store.append(Signal.TRACES, body(Given())).result(timeout=60)
     store.flush()
     assert store.stats().recent_spans == 1
     store.close()

@@ -88,7 +88,7 @@ def test_a_body_that_is_no_request_is_set_aside_and_the_others_are_kept(
         store.append(Signal.TRACES, one) for one in (body(Given(trace=1)), b"\xff\xff", body(Given(trace=2)))
     ]
     for future in futures:
-        future.result(timeout=10)
+        future.result(timeout=60)
     store.flush()
     assert len(store.spans.traces([trace_id(1), trace_id(2)], never)) == 2
     assert store.stats().set_aside == 1
