@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.web.prometheus import PrometheusStandIn
-from tests.web.traces import Record, encode
+from tests.web.traces import Record, delimited, encode
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -201,9 +201,9 @@ class StandIn:
             return PlainTextResponse("trace not found", 404)
         body = encode(spans).SerializeToString()
         if request.url.path.startswith("/api/v2") or "/api/v2/" in request.url.path:
-            body = _delimited(1, body)
+            body = delimited(1, body)
             if trace_id in self.partial:
-                body += b"\x18\x01" + _delimited(4, self.partial[trace_id].encode())
+                body += b"\x18\x01" + delimited(4, self.partial[trace_id].encode())
         return Response(body, media_type="application/protobuf")
 
     async def query_range(self, request: Request) -> Response:
@@ -288,14 +288,6 @@ class StandIn:
             for (kind, name), counts in totals.items()
         ]
         return JSONResponse({"series": series, "metrics": {}})
-
-
-def _delimited(number: int, body: bytes) -> bytes:
-    size, out = len(body), bytearray()
-    while size >= 0x80:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([number << 3 | 2]) + bytes(out) + bytes([size]) + body
 
 
 def _label(key: str, value: Any) -> dict[str, Any]:

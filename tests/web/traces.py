@@ -397,3 +397,12 @@ def encode(spans: list[Record]) -> TracesData:
             )
         )
     return data
+
+
+def delimited(number: int, body: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    size, out = len(body), bytearray()
+    while size >= 0x80:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2]) + bytes(out) + bytes([size]) + body
