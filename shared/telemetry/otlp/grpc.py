@@ -124,7 +124,7 @@ class GrpcTransport:
         except TimeoutError:
             self.close()
             raise
-        except H2Error as error:
+        except (H2Error, UnicodeError) as error:
             self.close()
             raise OSError("its answer is not gRPC (is this the port for gRPC, usually 4317?)") from error
 
@@ -148,7 +148,7 @@ class GrpcTransport:
         except (BlockingIOError, ssl.SSLWantReadError):
             if self._closing:
                 self.close()
-        except (OSError, H2Error):
+        except (OSError, H2Error, UnicodeError):
             self.close()
 
     def _open(self, deadline: float) -> H2Connection:

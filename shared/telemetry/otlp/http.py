@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import select
+import ssl
 from typing import Final
 
 from .compress import gzip
@@ -75,7 +75,16 @@ class HttpTransport:
     def _is_stale(self) -> bool:
         """Whether the receiver has closed the waiting connection, or said something nobody asked for."""
         sock = None if self._connection is None else self._connection.sock
-        return sock is not None and bool(select.select([sock], [], [], 0)[0])
+        if sock is None:
+            return False
+        sock.settimeout(0)
+        try:
+            sock.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def _exchange(self, body: bytes, deadline: float) -> Outcome:
         connection = self._connection

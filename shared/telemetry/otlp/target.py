@@ -5,6 +5,7 @@ Specification: protocol/exporter. A variable of the signal wins over the general
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +14,9 @@ from .. import config
 from .request import Signal
 
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+GRPC_PORT: Final = 4317
 HTTP_PORT: Final = 4318
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PROTOCOLS: Final = {"grpc", "http/protobuf"}
 
 
@@ -71,25 +74,20 @@ class Target:
         own_endpoint = config.text(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
         general = (endpoint or "").strip() or config.text("OTEL_EXPORTER_OTLP_ENDPOINT")
         address = own_endpoint or general
-        asked = config.choice(name("PROTOCOL"), PROTOCOLS, "") or None
-        if address is None:
-            # The specification's default address follows the protocol; the guide's protocol is gRPC.
-            address = f"http://localhost:{HTTP_PORT}" if asked == "http/protobuf" else DEFAULT_ENDPOINT
-        parsed = _parse(address)
+        parsed = None if address is None else _parse(address)
+        if address is not None and parsed is None:
+            X
+        scheme, host, port, path = parsed or ("http", "localhost", None, "")
+        protocol = config.choice(name("PROTOCOL"), PROTOCOLS, _protocol(port, path))
         if parsed is None:
-            config.tell_once(
-                f"the {signal} endpoint must look like http://host:4317; using {DEFAULT_ENDPOINT}"
-            )
-            parsed = _parse(DEFAULT_ENDPOINT) or ("http", "localhost", 4317, "")
-        scheme, host, port, path = parsed
-        protocol = asked or _protocol(port, path)
+            port = HTTP_PORT if protocol == "http/protobuf" else GRPC_PORT
         if scheme:
             secure = scheme == "https"
         else:
             secure = protocol == "grpc" and not config.boolean(name("INSECURE"), False)
         if protocol == "grpc":
             path = _GRPC_PATHS[signal]
-            default_port = 4317 if not scheme else (443 if secure else 80)
+            default_port = GRPC_PORT if not scheme else (443 if secure else 80)
         else:
             if own_endpoint is None:
                 path = f"{path.rstrip('/')}/v1/{signal}"
@@ -145,7 +143,7 @@ def _headers(name: str) -> dict[str, str]:
     """Header pairs of a variable, names in lower case; one that HTTP could not carry is told and left out."""
     found: dict[str, str] = {}
     for key, value in config.pairs(name).items():
-        if not key.isascii() or any(character in key + value for character in "\r\n\0"):
+        if not _TOKEN.fullmatch(key) or not (value.isascii() and value.isprintable()):
             config.tell_once(f"{name} holds a header with characters HTTP forbids; leaving it out")
         else:
             found[key.lower()] = value
