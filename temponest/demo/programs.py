@@ -44,7 +44,7 @@ def start_nest(folder: Path, ports: Mapping[str, int]) -> Process:
         [sys.executable, "-m", "temponest", "serve", "--data", str(folder / "nest"), *options],
         log=folder / "nest.log",
     )
-    _wait(process, f"http://{LOOPBACK}:{ports['OTLP/HTTP']}/ready")
+    wait_ready(process, f"http://{LOOPBACK}:{ports['OTLP/HTTP']}/ready")
     return process
 
 
@@ -87,11 +87,12 @@ def start_app(
         log=folder / f"{name}.log",
         environment={**os.environ, **environment},
     )
-    _wait(process, f"http://{LOOPBACK}:{port}/ready")
+    wait_ready(process, f"http://{LOOPBACK}:{port}/ready")
     return process
 
 
-def _wait(process: Process, url: str) -> None:
+def wait_ready(process: Process, url: str) -> None:
+    """Wait until `url` answers 200; stop the process and raise StartError when it ends or takes over 30 s."""
     deadline = time.monotonic() + READY_TIMEOUT
     try:
         while not _ready(url):

@@ -24,6 +24,10 @@ except ImportError:
     TELEMETRY_ENABLED = False
     logging.warning("OpenTelemetry not available - telemetry disabled")
 
+# uvicorn sets up its own loggers only; this also shows what telemetry says when it starts.
+logging.basicConfig(format="%(levelname)s:     %(message)s")
+logging.getLogger("shared.telemetry").setLevel(logging.INFO)
+
 if TELEMETRY_ENABLED:
     environment = os.getenv("ENVIRONMENT", "development")
     otlp_endpoint = os.getenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317")
