@@ -76,7 +76,7 @@ class Target:
         address = own_endpoint or general
         parsed = None if address is None else _parse(address)
         if address is not None and parsed is None:
-            X
+            config.tell_once(f"the {signal} endpoint must be like http://host:4317; using {DEFAULT_ENDPOINT}")
         scheme, host, port, path = parsed or ("http", "localhost", None, "")
         protocol = config.choice(name("PROTOCOL"), PROTOCOLS, _protocol(port, path))
         if parsed is None:

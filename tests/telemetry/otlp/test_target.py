@@ -92,6 +92,16 @@ def test_headers_are_decoded_and_those_of_the_signal_win(monkeypatch: pytest.Mon
     assert headers == {"authorization": "Basic dXNlcg==", "x-tenant": "two"}
 
 
+def test_an_endpoint_that_is_no_address_is_told_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(f"{P}ENDPOINT", "planted:secret@nowhere:port")
+    assert str(Target.from_environment(Signal.TRACES)) == "http://localhost:4317"
+    assert caplog.messages == [
+        "telemetry: the traces endpoint must be like http://host:4317; using http://localhost:4317"
+    ]
+
+
 def test_a_header_that_would_split_the_request_is_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
