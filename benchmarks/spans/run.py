@@ -166,7 +166,8 @@ def _whole_life() -> Step:
     ours, stock = TracerProvider(resource=RESOURCE), sdk.TracerProvider(resource=RESOURCE)
     encoded = encode_resource(RESOURCE)
     queue = BatchQueue(Signal.TRACES, _Accept(), lambda: encoded, Batching())
-    ours.send_to(queue.put)
+    ours.send_to(queue.put, queue.flush, together=True)
+    queue.gather = ours.encode_ended
     stock.add_span_processor(BatchSpanProcessor(_Discard()))
     own, theirs = _nine(ours), _nine(stock)
 

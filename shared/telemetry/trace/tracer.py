@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .provider import TracerProvider
 
 _new = object.__new__
+_bits = ids.bits
 _started = SPANS_STARTED.add
 _INTERNAL = SpanKind.INTERNAL
 _ENABLED = sdk._TracerConfig(is_enabled=True)
@@ -114,9 +115,8 @@ class Tracer(sdk.Tracer):
         span._tracer = self
         span._trace = trace
         span._origin = origin
-        span._span_id = (
-            ids.bits(64) or ids.span_id() if self._generator is None else self._generator.generate_span_id()
-        )
+        generator = self._generator
+        span._span_id = _bits(64) or ids.span_id() if generator is None else generator.generate_span_id()
         span._name = name
         span._kind = kind
         span._end_time = None
@@ -137,10 +137,9 @@ class Tracer(sdk.Tracer):
             for link in links:
                 if link is not None:
                     extras.add_link(link.context, link.attributes, self.limits)
-        if not record_exception:
-            span._record_exception = False
-        if not set_status_on_exception:
-            span._set_status_on_exception = False
+        if not (record_exception and set_status_on_exception):
+            span._record_exception = record_exception
+            span._set_status_on_exception = set_status_on_exception
         span._start_time = time_ns() if start_time is None else start_time
         _started()
         if self._processors is not None:
