@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..model.budget import DEFAULT_SECONDS, Budget
+from ..traceql.engine import CutOff
 from .errors import Problem, RequestError, problem_of
 
 _T = TypeVar("_T")
@@ -132,6 +133,11 @@ def _limited(receive: Receive) -> Receive:
         return message
 
     return limited
+
+
+def cut_off_headers(cut_off: CutOff | None) -> dict[str, str]:
+    """The header that says why an answer is not everything that matches."""
+    return {"TempoNest-Cut-Off": cut_off.value} if cut_off else {}
 
 
 class Questions:

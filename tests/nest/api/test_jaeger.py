@@ -160,6 +160,22 @@ def test_search_keeps_traces_with_one_span_that_passes_every_test_newest_first(
     assert [trace["traceID"] for trace in data] == found
 
 
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/api/traces", {**WINDOW, "limit": "1"}),
+        ("/api/v3/traces", {**V3_WINDOW, "query.searchDepth": "1"}),
+        ("/api/v3/trace-summaries", {**V3_WINDOW, "query.searchDepth": "1"}),
+    ],
+)
+def test_a_search_that_stops_at_its_limit_says_so(
+    client: httpx.Client, path: str, params: dict[str, str]
+) -> None:
+    assert client.get(path, params=params).headers["TempoNest-Cut-Off"] == "limit"
+    more = {name: "2" if value == "1" else value for name, value in params.items()}
+    assert "TempoNest-Cut-Off" not in client.get(path, params=more).headers
+
+
 def test_search_without_times_looks_at_the_last_two_days(client: httpx.Client) -> None:
     assert get(client, "/api/traces", service="web")["data"] == []
 

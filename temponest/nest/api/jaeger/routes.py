@@ -18,7 +18,7 @@ from ...questions.traces import Traces
 from ..errors import Problem, RequestError, problem_of
 from ..otlp_read import spans_of
 from ..params import trace_id
-from ..server import Questions, Security, build_app
+from ..server import Questions, Security, build_app, cut_off_headers
 from . import params, reply_v1, reply_v3
 
 
@@ -96,7 +96,9 @@ class _Version1:
             return await self._by_ids(request, ids)
         query = params.search_v1(request.query_params)
         found = await self.ask(request, lambda budget: self.traces.find(query, budget))
-        return self._reply(request, [reply_v1.trace(spans) for spans in found.traces], len(found.traces))
+        reply = self._reply(request, [reply_v1.trace(spans) for spans in found.traces], len(found.traces))
+        reply.headers.update(cut_off_headers(found.cut_off))
+        return reply
 
     async def _by_ids(self, request: Request, ids: list[str]) -> Response:
         wanted = {text: trace_id(text) for text in ids}
@@ -173,7 +175,9 @@ class _Version3:
         found = await self.ask(request, lambda budget: self.found.find(query, budget))
         if not found.traces:
             return reply_v3.error(Problem(404, "No traces found"))
-        return reply_v3.traces(found.traces)
+        reply = reply_v3.traces(found.traces)
+        reply.headers.update(cut_off_headers(found.cut_off))
+        return reply
 
     async def trace(self, request: Request) -> Response:
         wanted = trace_id(request.path_params["trace_id"])
@@ -185,4 +189,6 @@ class _Version3:
     async def summaries(self, request: Request) -> Response:
         query = params.search_v3(request.query_params)
         found = await self.ask(request, lambda budget: self.found.find(query, budget))
-        return reply_v3.summaries(found.traces)
+        reply = reply_v3.summaries(found.traces)
+        reply.headers.update(cut_off_headers(found.cut_off))
+        return reply

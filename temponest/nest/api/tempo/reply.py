@@ -20,10 +20,10 @@ from ...traceql.metrics import MetricsResult
 from ...traceql.series import Exemplar
 from ..errors import Problem
 from ..otlp import PROTOBUF_JSON, any_value, number, resource_spans_json, resource_spans_messages
+from ..server import cut_off_headers
 from ..wire import length_delimited
 
 Json = dict[str, Any]
-CUT_OFF_HEADER = "TempoNest-Cut-Off"
 MISSING_ROOT = "<root span not yet received>"
 
 
@@ -36,11 +36,6 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
 def error(problem: Problem) -> Response:
     """Errors are plain text, which Grafana shows as it is."""
     return Response(problem.message + "\n", problem.status, media_type="text/plain")
-
-
-def cut_off_headers(cut_off: CutOff | None) -> dict[str, str]:
-    """The header that says why an answer is not complete."""
-    return {CUT_OFF_HEADER: cut_off.value} if cut_off else {}
 
 
 def search(result: SearchResult) -> Response:
