@@ -237,10 +237,11 @@ def main() -> int:
     emitted = run()
     metrics = [metric for of_scope in emitted.metrics for metric in of_scope.metrics]
     wrong = check(model, emitted)
-    own = sum(metric.name.startswith(OURS) for metric in metrics)
-    bucketed = sum(metric.name in model.buckets for metric in metrics)
+    names = {metric.name for metric in metrics}
+    own = sum(name.startswith(OURS) for name in names)
+    bucketed = sum(name in model.buckets for name in names)
     print(
-        f"{len(metrics)} metrics ({own} in our own namespace, {bucketed} with advised buckets) with "
+        f"{len(names)} metrics ({own} in our own namespace, {bucketed} with advised buckets) with "
         f"{sum(len(metric.points) for metric in metrics)} points, and {len(emitted.spans)} spans in "
         f"{len(set(map(group_of, emitted.spans)))} groups of the model; {len(wrong)} differences"
     )
