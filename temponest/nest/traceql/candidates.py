@@ -13,6 +13,7 @@ from ..model.budget import Budget
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
 from ..model.source import SpanSource
 from .conditions import Needs, fetch_request, filter_needs, stage_needs
+from .trace_totals import passing_traces, totals_test
 from .tree import Filter, Pipeline, SpansetOperation, Stage
 
 # Traces loaded at once: enough to make a batch cheap, few enough that large traces fit in memory.
@@ -56,6 +57,7 @@ class Candidates:
             for needs in _necessary(stage)
             if needs.conditions and needs.conditions != self._request.conditions
         ]
+        self._totals = totals_test(pipeline)
         self._budget = budget
         self._loaded = 0
         self._having: list[set[bytes]] | None = None
@@ -68,10 +70,13 @@ class Candidates:
                 yield wanted
 
     def _pruned(self, chunk: list[bytes]) -> list[bytes]:
-        if not self._others or self._loaded < PRUNE_AFTER or self.found * 4 > self._loaded:
-            return chunk
         if self._having is None:
+            nothing_to_ask = not self._others and self._totals is None
+            if nothing_to_ask or self._loaded < PRUNE_AFTER or self.found * 4 > self._loaded:
+                return chunk
             self._having = [ids for needs in self._others if (ids := self._ids(needs)) is not None]
+            if self._totals is not None:
+                self._having.append(passing_traces(self._source, self._totals, self._budget))
         return [one for one in chunk if all(one in ids for ids in self._having)]
 
     def _ids(self, needs: Needs) -> set[bytes] | None:
@@ -95,7 +100,7 @@ def _necessary(stage: Stage) -> Iterator[Needs]:
         case SpansetOperation(operator="||"):
             return
         case SpansetOperation(operator=operator):
-            if not operator.startswith("!") or operator == "!=":
+            if not operator.startswith("!"):
                 yield from _necessary(stage.left)
             yield from _necessary(stage.right)
         case Pipeline():

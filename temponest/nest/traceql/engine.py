@@ -18,11 +18,12 @@ from .candidates import Candidates
 from .check import check
 from .errors import InvalidQueryError
 from .evaluate import Spanset, pipeline_function
+from .field_refs import fields_of
 from .fields import Getter, getter, shown
 from .parser import parse
 from .rules import rewrite
 from .trace import Trace
-from .tree import Binary, FieldExpression, FieldRef, Filter, Pipeline, Query, Select, SpansetOperation, Unary
+from .tree import FieldRef, Pipeline, Query
 
 
 class CutOff(StrEnum):
@@ -220,31 +221,8 @@ _ALWAYS_SHOWN = frozenset(
 def shown_fields(pipeline: Pipeline) -> list[tuple[str, FieldRef]]:
     """The fields a search shows with each span: those the query names, by the name they are shown with."""
     found: dict[str, FieldRef] = {}
-    for one in _fields_of(pipeline):
+    for one in fields_of(pipeline):
         attribute = one.attribute
         if attribute.scope is not AttributeScope.INTRINSIC or attribute.name not in _ALWAYS_SHOWN:
             found.setdefault(attribute.name, one)
     return list(found.items())
-
-
-def _fields_of(node: object) -> Iterator[FieldRef]:
-    match node:
-        case Pipeline():
-            for stage in node.stages:
-                yield from _fields_of(stage)
-        case SpansetOperation() | Binary():
-            yield from _fields_of(node.left)
-            yield from _fields_of(node.right)
-        case Filter():
-            yield from _fields_of(node.expression)
-        case Unary():
-            yield from _fields_of(node.operand)
-        case FieldRef():
-            yield node
-        case Select():
-            yield from node.fields
-
-
-def expression_fields(node: FieldExpression) -> list[FieldRef]:
-    """Every attribute and intrinsic of an expression, in order of appearance."""
-    return list(_fields_of(node))

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..model.budget import Budget
-from ..model.fetch import Attribute, AttributeScope, FetchRequest
+from ..model.fetch import FetchRequest
 from ..model.source import CancelledError, SpanSource
 from .candidates import Candidates
 from .compare import Comparison, compared
 from .conditions import fetch_request
-from .engine import CutOff, compile_query, expression_fields, load
+from .engine import CutOff, compile_query, load
 from .errors import InvalidQueryError, QueryStoppedError
 from .evaluate import filter_function, pipeline_function
+from .field_refs import columns_wanted, expression_fields
 from .intervals import Intervals
 from .over_time import OverTimeAggregator
 from .rows import ColumnRows, Rows, SpanRows
@@ -138,7 +139,7 @@ class _Run:
         for expression in filters:
             fields = [*fields, *expression_fields(expression)]
         for columns in self.source.columns(
-            self._request(pipeline), _attributes(fields), self.budget.cancelled
+            self._request(pipeline), columns_wanted(fields), self.budget.cancelled
         ):
             rows = ColumnRows(columns)
             self.inspected_spans += len(rows.start_ns)
@@ -211,10 +212,3 @@ def _selected(selection: Filter, filters: list[FieldExpression] | None, rows: Ro
 
 def _fields(function: OverTime) -> list[FieldRef]:
     return [*function.by, *([] if function.measured is None else [function.measured])]
-
-
-def _attributes(fields: list[FieldRef]) -> list[Attribute]:
-    """The columns to ask for; durations come with every batch."""
-    wanted = dict.fromkeys(attribute for field in fields for attribute in (field.attribute, *field.aliases))
-    wanted.pop(Attribute(AttributeScope.INTRINSIC, "duration"), None)
-    return list(wanted)

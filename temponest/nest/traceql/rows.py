@@ -18,7 +18,7 @@ from .trace import Trace
 from .tree import FieldRef
 
 _DURATIONS = ("duration", "traceDuration", "event:timeSinceStart")
-_NS = 1e9
+NANOSECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class ColumnRows:
     def numbers(self, field: FieldRef) -> Floats:
         """See `Rows`."""
         if is_intrinsic(field, "duration"):
-            return self._duration_ns / _NS
+            return self._duration_ns / NANOSECONDS
         return _numbers(self.column(field), field)
 
     def durations_ns(self) -> Ints:
@@ -160,6 +160,11 @@ def is_intrinsic(field: FieldRef, name: str) -> bool:
     return field.attribute.scope is AttributeScope.INTRINSIC and field.attribute.name == name
 
 
+def is_duration(field: FieldRef) -> bool:
+    """Whether a field is a time span."""
+    return field.attribute.scope is AttributeScope.INTRINSIC and field.attribute.name in _DURATIONS
+
+
 def coded(values: Iterable[Value]) -> Column:
     """Find the distinct values of a list. True, 1 and 1.0 are equal keys but different values."""
     distinct: dict[object, int] = {}
@@ -187,6 +192,5 @@ def _or_else(column: Column, other: Column) -> Column:
 def _numbers(column: Column, field: FieldRef) -> Floats:
     found = [number(value) for value in column.values]
     values: Floats = np.array([np.nan if value is None else value for value in found], np.float64)
-    is_duration = field.attribute.scope is AttributeScope.INTRINSIC and field.attribute.name in _DURATIONS
     numbers: Floats = values[column.codes]
-    return numbers / _NS if is_duration else numbers
+    return numbers / NANOSECONDS if is_duration(field) else numbers

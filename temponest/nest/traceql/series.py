@@ -38,7 +38,7 @@ class Series:
 
 SeriesList: TypeAlias = list[Series]
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "=": np.equal,
     "!=": np.not_equal,
     "<": np.less,
@@ -65,7 +65,7 @@ def _threshold(stage: Threshold, series: SeriesList) -> SeriesList:
         [
             Series(
                 one.labels,
-                np.where(_COMPARE[stage.operator](one.values, limit), one.values, np.nan),
+                np.where(COMPARE[stage.operator](one.values, limit), one.values, np.nan),
                 one.exemplars,
             )
             for one in series

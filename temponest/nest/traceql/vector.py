@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ..model.fetch import AttributeScope
 from ..model.span import Value
 from .conditions import COMPUTED, OF_TRACE
-from .engine import expression_fields
 from .evaluate import field_function
+from .field_refs import expression_fields
 from .rows import Rows, is_intrinsic
 from .tree import Binary, FieldExpression, FieldRef, Filter, Literal, Pipeline, Select
 

@@ -118,3 +118,22 @@ def test_traces_without_the_other_side_are_not_loaded(monkeypatch: pytest.Monkey
     found = engine.search(source, '{ name = "a" } > { name = "c" }')
     assert [match.trace_id for match in found.traces] == [trace_id(3)]
     assert source.loaded <= 4
+
+
+@pytest.mark.parametrize("query", ["{ } | count() > 1", "{ name = `c` } | max(duration) > 30s"])
+def test_traces_whose_totals_cannot_pass_are_not_loaded(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 1)
+    monkeypatch.setattr(candidates, "FIRST_CHUNK", 1)
+    spans = [span(trace, 1, name="c", at=trace) for trace in range(1, 40)]
+    spans += [span(7, 2, 1, name="c", at=7, takes=60)]
+    source = CountingSource(spans)
+    found = engine.search(source, query)
+    assert [match.trace_id for match in found.traces] == [trace_id(7)]
+    assert source.loaded <= 4
+
+
+def test_spans_stored_twice_are_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 0)
+    source = MemorySource([span(1, 1), span(1, 1), span(1, 2, 1)])
+    assert len(engine.search(source, "{ } | count() = 2").traces) == 1
+    assert len(engine.search(source, "{ } | count() > 2").traces) == 0
