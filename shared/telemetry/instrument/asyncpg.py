@@ -11,6 +11,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
 
 from ..cost import CLIENT
+from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from ..trace.context import activate, current, deactivate
 from . import client, semconv, sql
@@ -184,14 +185,13 @@ class _Calls:
         async def traced(connection: Any, query: str, *args: Any, **kwargs: Any) -> Any:
             context = current()
             # The statement by which a pool cleans a connection up is the driver's affair.
-            if client.suppressed(context) or query is connection._reset_query:
+            if client.suppressed(context) or query is getattr(connection, "_reset_query", None):
                 return await original(connection, query, *args, **kwargs)
             cost = CLIENT.begin()
-            database = self._databases.get((connection._addr, connection._params.database))
-            if database is None:
-                database = self._database(connection)
-            sort = "parameters" if args else "literals"
-            name, attributes = database.statements.get((query, sort)) or database.describe(query, sort)
+            described = self._describe(connection, query, "parameters" if args else "literals")
+            if described is None:
+                return await original(connection, query, *args, **kwargs)
+            name, attributes = described
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
@@ -203,13 +203,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                if cost:
-                    cost = CLIENT.resume()
-                if _record is not None:
-                    _record(perf_counter() - began, attributes, 0, error_type)
-                span.end()
-                if cost:
-                    CLIENT.add(cost)
+                client.end(span, _record, began, attributes, error_type, cost)
 
         return traced
 
@@ -222,11 +216,10 @@ class _Calls:
             if client.suppressed(context):
                 return await original(target, *args, **kwargs)
             cost = CLIENT.begin()
-            connection, text, sort = describe(target, *args, **kwargs)
-            database = self._databases.get((connection._addr, connection._params.database))
-            if database is None:
-                database = self._database(connection)
-            name, attributes = database.statements.get((text, sort)) or database.describe(text, sort)
+            described = self._describe(*describe(target, *args, **kwargs))
+            if described is None:
+                return await original(target, *args, **kwargs)
+            name, attributes = described
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
@@ -238,13 +231,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                if cost:
-                    cost = CLIENT.resume()
-                if _record is not None:
-                    _record(perf_counter() - began, attributes, 0, error_type)
-                span.end()
-                if cost:
-                    CLIENT.add(cost)
+                client.end(span, _record, began, attributes, error_type, cost)
 
         return traced
 
@@ -270,6 +257,17 @@ class _Calls:
         finally:
             deactivate(token)
             span.end()
+
+    def _describe(self, connection: Any, text: str, sort: str) -> tuple[str, Prepared] | None:
+        """Span name and attributes; None when this version of asyncpg or this statement is beyond us."""
+        try:
+            database = self._databases.get((connection._addr, connection._params.database))
+            if database is None:
+                database = self._database(connection)
+            return database.statements.get((text, sort)) or database.describe(text, sort)
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "describing a statement of asyncpg")
+            return None
 
     def _database(self, connection: Any) -> _Database:
         key = (connection._addr, connection._params.database)

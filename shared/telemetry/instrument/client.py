@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, TypeAlias
 
 from opentelemetry import context as api
@@ -10,6 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
+from ..cost import CLIENT
+from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from .semconv import error_type
 
@@ -90,3 +93,35 @@ def fail_with(span: Span, kind: str) -> None:
     """Mark a client span as failed by what the server answered; `kind` is the value of `error.type`."""
     span.set_attribute("error.type", kind)
     span.set_status(ERROR)
+
+
+def end(
+    span: Span,
+    record: RecordDuration | None,
+    began: float,
+    attributes: Mapping[str, AnyValue],
+    error: str | None,
+    cost: float,
+) -> None:
+    """End the span of a database operation and have its duration recorded.
+
+    Args:
+        span: of any provider.
+        record: None where nobody records durations.
+        began: `perf_counter()` at the start, for the recorder.
+        attributes: those the span was started with.
+        error: `error.type`, None when all went well.
+        cost: what `CLIENT.begin()` said at the start.
+    """
+    try:
+        if cost:
+            cost = CLIENT.resume()
+        try:
+            if record is not None:
+                record(perf_counter() - began, attributes, 0, error)
+        finally:
+            span.end()
+        if cost:
+            CLIENT.add(cost)
+    except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
+        report(fault, "ending a database span")

@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, TracerProvider
 
 from ..cost import CLIENT
+from ..lifecycle import report
 from ..trace.context import activate, current, deactivate
 from . import client, propagation
 from .http_client import Call, HTTPClient
@@ -86,7 +87,7 @@ class _Sending:
                 response = original(http_client, request)
                 return response
             cost = CLIENT.begin()
-            call = self._start(request, context)
+            call = self._begin(request, context)
             if call is None:
                 response = original(http_client, request)
                 return response
@@ -118,7 +119,7 @@ class _Sending:
                 response = await original(http_client, request)
                 return response
             cost = CLIENT.begin()
-            call = self._start(request, context)
+            call = self._begin(request, context)
             if call is None:
                 response = await original(http_client, request)
                 return response
@@ -140,6 +141,13 @@ class _Sending:
             return response
 
         return send
+
+    def _begin(self, request: Request, context: Context) -> Call | None:
+        try:
+            return self._start(request, context)
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "tracing a request of httpx")
+            return None
 
     def _start(self, request: Request, context: Context) -> Call | None:
         http = self._http
@@ -163,10 +171,14 @@ class _Sending:
         return call
 
     def _answered(self, call: Call, request: Request, response: Response) -> None:
-        version = response.extensions.get("http_version")
-        headers = response.headers.raw if self._http.response_headers else ()
-        if call.answered(response.status_code, None if version is None else _VERSIONS.get(version), headers):
-            request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
+        try:
+            version = response.extensions.get("http_version")
+            headers = response.headers.raw if self._http.response_headers else ()
+            known = None if version is None else _VERSIONS.get(version)
+            if call.answered(response.status_code, known, headers):
+                request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "ending a span of httpx")
 
 
 def _propagate(span: Span, request: Request, context: Context) -> None:
@@ -185,5 +197,8 @@ def _propagate(span: Span, request: Request, context: Context) -> None:
 
 
 def _failed(call: Call, request: Request, error: BaseException) -> None:
-    call.failed(error)
-    request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
+    try:
+        call.failed(error)
+        request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
+    except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
+        report(fault, "ending a span of httpx")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from ..cost import CLIENT
+from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from ..trace.context import current
 from . import client, semconv
@@ -36,6 +37,7 @@ _record: client.RecordDuration | None = None
 
 Shape = tuple[str, Attributes]
 """Name and attributes of every command with the same words and number of arguments."""
+Describe = Callable[[Any, Sequence[Any]], "Shape | None"]
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
@@ -102,7 +104,7 @@ class _Calls:
         def traced(target: Any, *args: Any, **options: Any) -> Any:
             cost = CLIENT.begin()
             context = current()
-            shape = None if client.suppressed(context) else describe(target, args)
+            shape = None if client.suppressed(context) else _described(describe, target, args)
             if shape is None:
                 return original(target, *args, **options)
             name, attributes = shape
@@ -117,13 +119,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                if cost:
-                    cost = CLIENT.resume()
-                if _record is not None:
-                    _record(perf_counter() - began, attributes, 0, error_type)
-                span.end()
-                if cost:
-                    CLIENT.add(cost)
+                client.end(span, _record, began, attributes, error_type, cost)
 
         return traced
 
@@ -132,7 +128,7 @@ class _Calls:
         async def traced(target: Any, *args: Any, **options: Any) -> Any:
             cost = CLIENT.begin()
             context = current()
-            shape = None if client.suppressed(context) else describe(target, args)
+            shape = None if client.suppressed(context) else _described(describe, target, args)
             if shape is None:
                 return await original(target, *args, **options)
             name, attributes = shape
@@ -147,13 +143,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                if cost:
-                    cost = CLIENT.resume()
-                if _record is not None:
-                    _record(perf_counter() - began, attributes, 0, error_type)
-                span.end()
-                if cost:
-                    CLIENT.add(cost)
+                client.end(span, _record, began, attributes, error_type, cost)
 
         return traced
 
@@ -207,6 +197,14 @@ class _Calls:
         if self._old_too:
             attributes |= {"db.system": "redis", "db.statement": text}
         return Prepared(attributes)
+
+
+def _described(describe: Describe, target: Any, args: Sequence[Any]) -> Shape | None:
+    try:
+        return describe(target, args)
+    except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+        report(error, "describing a command of redis")
+        return None
 
 
 def _shapes_of(target: Any) -> dict[Any, Shape]:

@@ -12,6 +12,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import TracerProvider, set_span_in_context
 
 from ..cost import CLIENT
+from ..lifecycle import report
 from ..trace.context import current
 from . import client, propagation
 from .http_client import Call, HTTPClient
@@ -87,11 +88,15 @@ class _Hop:
 
     def answered(self, response: Response) -> None:
         call, self._call = self._call, None
-        if call is not None:
-            detach(self._token)
+        if call is None:
+            return
+        detach(self._token)
+        try:
             headers = _raw(response.headers) if self._http.response_headers else ()
             version = _VERSIONS.get(getattr(response.raw, "version", 0))
             call.answered(response.status_code, version, headers)
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "ending a span of requests")
 
     def failed(self, error: BaseException) -> None:
         call, self._call = self._call, None
@@ -126,6 +131,15 @@ def _raw(headers: Mapping[str, str | bytes]) -> list[tuple[bytes, bytes]]:
     ]
 
 
+def _begin(http: HTTPClient, request: PreparedRequest, context: Context) -> _Hop | None:
+    try:
+        call = _start(http, request, context)
+        return None if call is None else _Hop(http, call, request, context)
+    except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+        report(error, "tracing a request of requests")
+        return None
+
+
 def _traced(http: HTTPClient, original: Any) -> Any:
     @functools.wraps(original)
     def send(session: Any, request: PreparedRequest, **kwargs: Any) -> Response:
@@ -135,11 +149,10 @@ def _traced(http: HTTPClient, original: Any) -> Any:
             response = original(session, request, **kwargs)
             return response
         cost = CLIENT.begin()
-        call = _start(http, request, context)
-        if call is None:
+        hop = _begin(http, request, context)
+        if hop is None:
             response = original(session, request, **kwargs)
             return response
-        hop = _Hop(http, call, request, context)
         token: Token[_Hop | None] = _hop.set(hop)
         if cost:
             CLIENT.end(cost)

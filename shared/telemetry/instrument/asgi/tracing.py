@@ -11,6 +11,7 @@ from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from ...config import disabled
 from ...cost import SERVER
+from ...lifecycle import report
 from ...otlp.attributes import Extended
 from ...trace.context import activate, deactivate
 from .. import client, propagation, semconv
@@ -79,18 +80,24 @@ class TracingMiddleware:
             finally:
                 deactivate(token)
             return
-        raw = scope.get("headers") or ()
-        headers = dict(raw)
-        parent = propagation.extract(raw, headers)
-        shape, own = self._describe(scope, headers)
-        if self._request_headers is not None:
-            own |= self._request_headers(raw)
-        span = self._start_span(shape.name, parent, SpanKind.SERVER, Extended(shape.attributes, own))
-        request = ServerRequest(self, shape, span, scope, send)
-        scope[STATE] = request
-        token = activate(span, parent)
+        request = None
+        try:
+            raw = scope.get("headers") or ()
+            headers = dict(raw)
+            parent = propagation.extract(raw, headers)
+            shape, own = self._describe(scope, headers)
+            if self._request_headers is not None:
+                own |= self._request_headers(raw)
+            span = self._start_span(shape.name, parent, SpanKind.SERVER, Extended(shape.attributes, own))
+            token = activate(span, parent)
+            scope[STATE] = request = ServerRequest(self, shape, span, scope, send)
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "tracing a request")
         if cost:
             SERVER.end(cost)
+        if request is None:
+            await self.app(scope, receive, send)
+            return
         try:
             await self.app(scope, receive, request.send if kind == "http" else request.send_websocket)
         except BaseException as error:
@@ -178,6 +185,16 @@ class ServerRequest:
         """End the span, once, with what is known by now."""
         cost = SERVER.begin()
         self.end_ns = time_ns()
+        try:
+            self._end()
+        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            report(error, "ending a request's span")
+        if cost:
+            SERVER.end(cost)
+        if self.on_end is not None:
+            self.on_end(self)
+
+    def _end(self) -> None:
         span = self.span
         self.route = route = route_of(self._scope, self._root)
         if self.error_type is None:
@@ -196,10 +213,6 @@ class ServerRequest:
             client.close(span, shape.attributes, attributes, renamed, self.end_ns)
         else:
             span.end(self.end_ns)
-        if cost:
-            SERVER.end(cost)
-        if self.on_end is not None:
-            self.on_end(self)
 
     def release(self) -> None:
         """Let go of the request once the application has returned; status, route and end remain.
