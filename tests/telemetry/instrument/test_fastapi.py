@@ -11,7 +11,7 @@ from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route, Router
 
 from shared.telemetry.instrument import fastapi as instrumentation
 from shared.telemetry.instrument.asgi import TracingMiddleware
@@ -94,3 +94,22 @@ def test_uninstrumented_applications_are_as_they_were(app: FastAPI, recorded: Re
     assert FastAPI.build_middleware_stack is before
     TestClient(app).get("/users/1")
     assert recorded.spans == []
+
+
+def test_a_route_below_a_host_is_named_by_its_template(recorded: Recorded) -> None:
+    async def page(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.path_params["tenant"])
+
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    below = Router(routes=[Route("/pages/{page}", page)])
+    app = Starlette(routes=[Host("{tenant}.example", below)])
+    assert TestClient(app, base_url="http://acme.example").get("/pages/1").text == "acme"
+    assert recorded.names == ["GET /pages/{page}"]
+
+
+def test_a_method_that_the_route_does_not_have_is_named_by_the_route(
+    app: FastAPI, recorded: Recorded
+) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    assert TestClient(app).delete("/users/1").status_code == 405
+    assert recorded.names == ["DELETE /users/{user_id}"]
