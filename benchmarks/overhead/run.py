@@ -34,7 +34,7 @@ def main(options: Sequence[str] = ()) -> None:
     parser.add_argument(
         "--variants", default=",".join(VARIANTS), help="comma-separated; none#1,none#2 are the base"
     )
-    parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated")
+    parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated; empty for none")
     parser.add_argument(
         "--no-curve", action="store_true", help="leave out the curve over rate, spans and sampling"
     )
@@ -46,13 +46,13 @@ def main(options: Sequence[str] = ()) -> None:
         result: dict[str, Any] = {"machine": _machine(), "rounds": chosen.rounds, "tables": {}}
         with stage(folder) as place:
             servers = place.serve(chosen.variants.split(","))
-            for route in chosen.routes.split(","):
+            for route in filter(None, chosen.routes.split(",")):
                 path, requests = ROUTES[route]
                 result["tables"][route] = rows = _measure(place, servers, path, requests, chosen.rounds)
                 _print_table(route, requests * chosen.rounds, rows)
         if not chosen.no_curve:
             with stage(folder) as place:
-                result["curve"] = _curve(place, max(6, chosen.rounds // 4))
+                result["curve"] = _curve(place, chosen.rounds)
             _print_curve(result["curve"])
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps(result, indent=1) + "\n")
@@ -107,14 +107,14 @@ def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
     """Microseconds a request over none, by spans and sampling, and the share of a core at several rates."""
     found = []
     for ratio in CURVE_RATIOS:
-        servers = place.serve(("none#1", "ours", "stock"), ratio)
+        servers = place.serve(("none#1", "none#2", "ours", "stock"), ratio)
         for count in CURVE_SPANS:
             run(servers, f"/spans/{count}", 100, rounds)
             time.sleep(EXPORT_PAUSE)
             for server in servers:
                 server.finish()
-            none = servers[0].request_us()
-            for server in servers[1:]:
+            none = sum(copy.request_us() for copy in servers[:2]) / 2
+            for server in servers[2:]:
                 extra = server.request_us() - none
                 found.append(
                     {
@@ -122,6 +122,7 @@ def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
                         "sampled": ratio,
                         "custom_spans": count,
                         "us_per_request_over_none": extra,
+                        "noise_us": abs(servers[0].request_us() - none),
                         "percent_of_a_core": {str(rate): extra * rate / 1e4 for rate in CURVE_RATES},
                     }
                 )
@@ -162,11 +163,12 @@ def _print_verdict(budget: float, row: dict[str, Any]) -> None:
 
 def _print_curve(points: list[dict[str, Any]]) -> None:
     print("\nCost of one request over none, and the share of one core it is at several rates\n")
-    columns = ("variant", "sampled", "custom spans", "over none", *(f"{rate}/s" for rate in CURVE_RATES))
+    rates = [f"{rate}/s" for rate in CURVE_RATES]
+    columns = ("variant", "sampled", "custom spans", "over none", "noise", *rates)
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for point in points:
         shares = "".join(f" {share:.1f} % |" for share in point["percent_of_a_core"].values())
         print(
             f"| {point['variant']} | {point['sampled']:.0%} | {point['custom_spans']} "
-            f"| {point['us_per_request_over_none']:.0f} µs |{shares}"
+            f"| {point['us_per_request_over_none']:.0f} µs | ±{point['noise_us']:.0f} µs |{shares}"
         )
