@@ -1,0 +1,133 @@
+"""The same pages over the nest itself, and over another server by `temponest ui`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from temponest.demo.ports import LOOPBACK, free_ports
+from temponest.demo.process import Process
+from tests.web.browser import Watched
+from tests.web.traces import Record, demo_traces, encode
+
+
+@pytest.fixture(scope="module")
+def traces() -> list[list[Record]]:
+    return demo_traces(time.time_ns(), count=120, window_s=1500)
+
+
+def ready(process: Process, url: str) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        process.check()
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            continue
+        return
+    raise TimeoutError(process.log.read_text())
+
+
+@pytest.fixture(scope="module")
+def nest(traces: list[list[Record]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses of a nest that has kept the traces."""
+    folder = tmp_path_factory.mktemp("nest")
+    grpc, http, pages, tempo, prometheus = free_ports(5)
+    options = {"grpc": grpc, "http": http, "jaeger": pages, "tempo": tempo, "prometheus": prometheus}
+    arguments = [f"--{name}-port={port}" for name, port in options.items()]
+    process = Process(
+        "nest",
+        [sys.executable, "-m", "temponest", "serve", f"--data={folder / 'data'}", *arguments],
+        log=folder / "nest.log",
+    )
+    try:
+        ready(process, f"http://{LOOPBACK}:{pages}/here.json")
+        spans = [span for trace in traces for span in trace]
+        reply = httpx.post(
+            f"http://{LOOPBACK}:{http}/v1/traces",
+            content=encode(spans).SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+        assert reply.status_code == 200
+        yield {name: f"http://{LOOPBACK}:{port}" for name, port in options.items()}
+    finally:
+        process.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, nest: dict[str, str]) -> Iterator[Page]:
+    context = browser.new_context(base_url=nest["jaeger"], viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watched = Watched(page)
+    yield page
+    context.close()
+    assert watched.problems == []
+
+
+def test_explore_lists_what_the_nest_keeps(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("table", name="Traces").locator("tbody tr")).to_have_count(50)
+    expect(
+        page.get_by_role("application", name=re.compile("Latency heatmap: 1[12]\\d spans"))
+    ).to_be_visible()
+
+
+def test_a_brush_asks_the_nest_what_is_different(page: Page) -> None:
+    page.goto("/?q=%7B+name+%3D~+%22POST+%2Fapi%2Fv1%2Fagents%2F.*%22+%7D")
+    plot = page.get_by_role("application", name=re.compile("Latency heatmap"))
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 1, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] * 0.3, steps=4)
+    page.mouse.up()
+    different = page.get_by_role("region", name="What is different here?")
+    expect(different.locator("h3", has_text="service.version")).to_be_visible()
+
+
+def test_a_trace_of_the_nest_is_shown_whole(page: Page, traces: list[list[Record]]) -> None:
+    spans = max(traces, key=len)
+    page.goto(f"/trace/{spans[0].trace_id.hex()}")
+    expect(page.get_by_text(f"{len(spans)} spans")).to_be_visible()
+    expect(page.get_by_role("treeitem", name="temponest-auth GET /api/v1/token/verify,")).to_be_visible()
+
+
+def test_services_are_counted_by_the_nest(page: Page) -> None:
+    page.goto("/services?by=route")
+    table = page.get_by_role("table", name="Rate, errors and duration")
+    expect(table.get_by_role("row", name="temponest-auth POST /api/v1/login")).to_be_visible()
+    chart = page.get_by_role("group", name="Service map")
+    expect(chart.get_by_role("button", name="temponest-agents to temponest-auth")).to_be_attached()
+
+
+def test_the_ui_command_shows_the_same_over_another_server(
+    browser: Browser, nest: dict[str, str], tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    process = Process(
+        "ui",
+        [
+            *(sys.executable, "-m", "temponest", "ui", f"--port={port}"),
+            *(f"--tempo={nest['tempo']}", f"--prometheus={nest['prometheus']}"),
+        ],
+        log=tmp_path / "ui.log",
+    )
+    try:
+        address = f"http://{LOOPBACK}:{port}"
+        ready(process, f"{address}/here.json")
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.get_by_role("table", name="Traces").locator("tbody tr")).to_have_count(50)
+        page.close()
+    finally:
+        process.stop()
+    assert "The pages are at" in (tmp_path / "ui.log").read_text()
