@@ -19,8 +19,8 @@ from .tree import Filter, Pipeline, SpansetOperation, Stage
 # Traces loaded at once: enough to make a batch cheap, few enough that large traces fit in memory.
 FIRST_CHUNK = 32
 CHUNK = 512
-# Traces loaded in vain before their number is worth a scan for the other spans.
-PRUNE_AFTER = 100
+# Traces loaded, most of them in vain, before a scan for the other spans is worth it: the first two chunks.
+PRUNE_AFTER = 90
 # A set of more ids than this excludes too little for its memory.
 MAX_IDS = 500_000
 
