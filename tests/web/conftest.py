@@ -40,7 +40,7 @@ def base(standin: StandIn) -> Iterator[str]:
         yield base
 
 
-@pytest.fixture(params=[("dark", 1440, 900)], ids=["dark-1440"])
+@pytest.fixture(params=VIEWS[:2])
 def page(browser: Browser, base: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of its own; a test fails when the page breaks its policy or reports an error."""
     theme, width, height = request.param

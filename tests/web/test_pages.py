@@ -237,8 +237,9 @@ def test_an_exported_trace_needs_no_server(
 def test_theme_zone_and_help_answer_to_keys(page: Page) -> None:
     page.goto("/")
     root = page.locator("html")
-    expect(root).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_role("table", name="Traces")).to_be_visible()
     page.keyboard.press("t")
+    expect(root).to_have_attribute("data-theme", "dark")
     page.keyboard.press("t")
     expect(root).to_have_attribute("data-theme", "light")
     page.keyboard.press("u")
