@@ -4,12 +4,15 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from temponest.nest.api.pages.files import FOLDER
 from tests.web.browser import Watched, chromium, chromium_path, pages_over
 from tests.web.standin import StandIn
 from tests.web.traces import demo_traces
+
+# A machine that is busy with other tests is slow, not wrong.
+expect.set_options(timeout=15_000)
 
 VIEWS = [
     pytest.param(("dark", 1440, 900), id="dark-1440"),

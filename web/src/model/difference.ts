@@ -61,7 +61,9 @@ function rankField(field: string, counts: Counts): Difference | null {
   // An attribute with another value in every span, an id, tells spans apart and explains nothing.
   if (selection.size > 3 && [...selection.values()].every((n) => n <= 1)) return null;
   values.sort((a, b) => Math.abs(b.selection - b.baseline) - Math.abs(a.selection - a.baseline));
-  const score = Math.max(0, ...values.map((v) => surely(v, inside, outside)));
+  // The same difference explains more when fewer values tell it: a version before a port number.
+  const spread = Math.sqrt(Math.max(1, names.size - 1));
+  const score = Math.max(0, ...values.map((v) => surely(v, inside, outside))) / spread;
   return { field, score, values: values.slice(0, SHOWN) };
 }
 

@@ -162,6 +162,12 @@ describe('what is different', () => {
     expect(found[0].field).toBe('common');
   });
 
+  test('of two equal differences the one that fewer values tell comes first', () => {
+    const ports = Array.from({ length: 9 }, (_, i) => series('baseline', 'port', String(i), 11));
+    const found = differences([...ports, series('selection', 'port', '99', 40), series('selection', 'version', 'new', 40), series('baseline', 'version', 'old', 99)]);
+    expect(found.map((d) => d.field)).toEqual(['version', 'port']);
+  });
+
   test('an id, another in every span, is left out', () => {
     expect(differences(Array.from({ length: 20 }, (_, i) => series('selection', 'id', String(i), 1)))).toEqual([]);
   });
