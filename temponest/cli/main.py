@@ -12,8 +12,16 @@ from temponest import __version__
 # Name, module, and the one line that `temponest --help` shows without loading the module.
 COMMANDS = {
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
+    "cost": ("temponest.cli.commands.cost", "Show what telemetry costs each service."),
     "mcp": ("temponest.cli.commands.mcp", "Give an agent traces and metrics (MCP)."),
+    "open": ("temponest.cli.commands.open", "Open the pages in a browser."),
+    "query": ("temponest.cli.commands.query", "Ask PromQL and draw each series as a line."),
+    "search": ("temponest.cli.commands.search", "Find traces with TraceQL, newest first."),
     "serve": ("temponest.cli.commands.serve", "Run the nest: receive, store and show telemetry."),
+    "services": ("temponest.cli.commands.services", "List the services with rate, errors and p95."),
+    "tail": ("temponest.cli.commands.tail", "Print traces as they come."),
+    "top": ("temponest.cli.commands.top", "Watch rate, errors and p95 of every service."),
+    "trace": ("temponest.cli.commands.trace", "Show one trace as a tree."),
     "ui": ("temponest.cli.commands.ui", "Show the pages over another Tempo and Prometheus."),
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from temponest.client.prometheus import Prometheus
 from temponest.client.tempo import Tempo
@@ -27,6 +30,19 @@ class Nest:
     def url(self, name: str) -> str:
         """Base address of one of its servers."""
         return f"http://{LOOPBACK}:{self.ports[name]}"
+
+    @staticmethod
+    def now_ns() -> int:
+        """The present moment."""
+        return time.time_ns()
+
+    def send(self, message: ExportTraceServiceRequest) -> None:
+        """Send spans and wait until they are acknowledged."""
+        httpx.post(
+            f"{self.url('OTLP/HTTP')}/v1/traces",
+            content=message.SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        ).raise_for_status()
 
     def stop(self) -> None:
         """End it."""

@@ -1,0 +1,61 @@
+"""`temponest services`."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from temponest.cli.target import Target, asks
+from temponest.client.prometheus import Prometheus
+from temponest.terminal.sparkline import number
+from temponest.terminal.table import table
+
+SERVED = 'traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"'
+
+
+def red(prometheus: Prometheus, window: str = "5m") -> dict[str, tuple[float, float, float]]:
+    """Requests a second, share of errors, and p95 in seconds, by service."""
+    rates = _by_service(prometheus, f"sum by (service) (rate({SERVED}}}[{window}]))")
+    failed = _by_service(
+        prometheus, f'sum by (service) (rate({SERVED},status_code="STATUS_CODE_ERROR"}}[{window}]))'
+    )
+    buckets = f'rate(traces_spanmetrics_latency_bucket{{span_kind="SPAN_KIND_SERVER"}}[{window}])'
+    slow = _by_service(prometheus, f"histogram_quantile(0.95, sum by (service, le) ({buckets}))")
+    return {
+        name: (rate, failed.get(name, 0.0) / rate if rate else 0.0, slow.get(name, float("nan")))
+        for name, rate in sorted(rates.items())
+    }
+
+
+def _by_service(prometheus: Prometheus, query: str) -> dict[str, float]:
+    return {one.labels.get("service", ""): one.samples[-1][1] for one in prometheus.query(query)}
+
+
+def drawn(found: dict[str, tuple[float, float, float]]) -> list[tuple[str | Text, ...]]:
+    """Rows of a table of them; errors are red."""
+    return [
+        (
+            name,
+            number(rate),
+            Text(f"{errors:.1%}", "bold red" if errors else ""),
+            f"{seconds * 1000:.1f} ms" if seconds == seconds else "",
+        )
+        for name, (rate, errors, seconds) in found.items()
+    ]
+
+
+COLUMNS = ("service", ">requests/s", ">errors", ">p95")
+
+
+@click.command()
+@asks
+def command(target: Target) -> None:
+    """List the services with their requests, errors and p95 of the last five minutes."""
+    found = red(target.prometheus)
+    if target.as_json:
+        names = ("requests_per_second", "error_share", "p95_seconds")
+        target.print_json({name: dict(zip(names, values, strict=True)) for name, values in found.items()})
+    elif found:
+        target.console.print(table(COLUMNS, drawn(found)))
+    else:
+        click.echo("No service was seen in the last five minutes. Is anything sent here? temponest doctor")
