@@ -13,7 +13,6 @@ from rich.text import Text
 from temponest.cli.target import Target, asks
 from temponest.terminal.waterfall import duration
 
-
 LOOK_BACK = 60  # seconds; spans of a trace may come this much later than it began
 
 
