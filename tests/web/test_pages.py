@@ -38,7 +38,7 @@ def places(spans: list[Record]) -> dict[str, str]:
         f"/trace/{trace}?view=statistics": "Critical path",
         f"/trace/{trace}?view=logs": "exception",
         f"/compare/{trace}/{trace}": "Compare two traces",
-        "/services?by=route&row=temponest-agents%0AGET+%2Fapi%2Fv1%2Fagents": "Impact",
+        "/services?by=route&row=temponest-agents%0AGET+%2Fapi%2Fv1%2Fagents": "counted in the newest traces",
         f"/metrics?p={HISTOGRAM}": "2 series",
         "/live": "traces/s",
     }
