@@ -66,3 +66,12 @@ def test_a_client_span_says_what_it_speaks_to() -> None:
     query = span("GET", 0, 10)
     query.kind, query.attributes = "client", {"db.system.name": "redis", "server.address": "127.0.0.1"}
     assert "GET  redis" in draw(query)[1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_duration_is_never_cut(width: int) -> None:
+    long = span("a name that is far too long for any terminal " * 5, 0, 999_900_000)
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(waterfall(Trace([long], [long]), "ab" * 16, width))
+    assert capture.get().splitlines()[-1].endswith(" 999.9 ms")
