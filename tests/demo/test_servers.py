@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -41,7 +42,9 @@ def test_a_free_port_is_kept() -> None:
 
 
 def test_a_process_that_ended_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
-    process = Process("Broken", ["/bin/sh", "-c", "echo because; exit 3"], log=tmp_path / "log")
+    process = Process(
+        "Broken", [sys.executable, "-c", "print('because'); raise SystemExit(3)"], log=tmp_path / "log"
+    )
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(StartError, match=r"Broken ended with code 3[\s\S]*because"):
         process.check()
@@ -52,8 +55,16 @@ def test_stop_ends_a_process_that_ignores_the_signal_and_its_children(
 ) -> None:
     monkeypatch.setattr("temponest.demo.process.STOP_TIMEOUT", 0.1)
     started = tmp_path / "started"
-    script = f"trap '' TERM; sleep 60 & echo $! > {started}.tmp; mv {started}.tmp {started}; wait"
-    process = Process("Stubborn", ["/bin/sh", "-c", script], log=tmp_path / "log")
+    program = f"""
+import pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+draft = pathlib.Path({str(started)!r} + ".tmp")
+draft.write_text(str(child.pid))
+draft.rename({str(started)!r})
+time.sleep(60)
+"""
+    process = Process("Stubborn", [sys.executable, "-c", program], log=tmp_path / "log")
     while not started.exists():
         process.check()
     child = psutil.Process(int(started.read_text()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,15 @@ def files(folder: Path) -> list[tuple[int, Path]]:
     """Log files with their first sequences, oldest first; other files are ignored."""
     found = [(int(path.stem), path) for path in folder.glob("*.log") if path.stem.isdigit()]
     return sorted(found)
+
+
+def size(folder: Path) -> int:
+    """Bytes of all log files; one that is deleted meanwhile counts nothing."""
+    total = 0
+    for _, path in files(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 class Log:

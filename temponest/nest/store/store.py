@@ -18,7 +18,7 @@ from .errors import Closed, Full
 from .keeper import Keeper
 from .layout import FolderLock, Layout
 from .limits import Limits
-from .log import Log, files
+from .log import Log, files, size
 from .snapshot import Snapshots
 from .view import CurrentView
 from .writer import Writer
@@ -168,7 +168,7 @@ class Store:
         """What the store has done and holds."""
         view, writer = self._view.now, self._writer
         entries = [segment.entry for segment in view.segments]
-        log_bytes = sum(path.stat().st_size for _, path in files(self._layout.log))
+        log_bytes = size(self._layout.log)
         blocks = view.blocks()
         return Stats(
             accepted_bodies=self._accepted_bodies,
