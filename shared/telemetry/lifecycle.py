@@ -132,6 +132,10 @@ def _install() -> None:
     atexit.register(_last_flush)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_child)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        # Set up in the child itself: what runs at the end of such a child is in place already.
+        _flush_before_multiprocessing_ends(_last_flush)
     try:
         default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         if default and threading.current_thread() is threading.main_thread():

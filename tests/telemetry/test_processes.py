@@ -214,6 +214,24 @@ child.join()
     assert [name for _, name in receiver.spans] == ["in the child"]
 
 
+def test_a_child_of_multiprocessing_that_sets_up_telemetry_itself_sends_its_last_spans(
+    receiver: Receiver,
+) -> None:
+    code = """
+import multiprocessing
+def work():
+    from shared.telemetry import get_tracer, setup_tracing
+    setup_tracing(service_name="agents")
+    with get_tracer("child").start_as_current_span("in the child"): pass
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+"""
+    done = run(code, receiver)
+    assert done.stderr == ""
+    assert [name for _, name in receiver.spans] == ["in the child"]
+
+
 def test_a_receiver_that_hangs_does_not_keep_the_process_from_ending(receiver: Receiver) -> None:
     """Traces and metrics share one deadline of seconds; either attempt alone may take ten minutes."""
     receiver.hang.set()
