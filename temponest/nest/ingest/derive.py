@@ -43,9 +43,10 @@ class Derived:
     def take(self, batch: SpanBatch) -> None:
         """Count a batch; called on the store's writer thread."""
         with self._guard:
+            # Taken even where counting fails: the log must not be kept for spans that nothing can count.
+            self._last = batch.last
             self._spans.add(batch.table)
             self._graph.add(batch.table)
-            self._last = batch.last
 
     def covered(self) -> int:
         """Sequence of the newest log record whose spans are counted in a durable segment."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..model.series import Labels, Metadata
-from .metrics import number
-
-# Seconds; the buckets that semantic conventions advise for request durations.
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+from ..model.series import Metadata
+from .latency import Durations, Latency, Sample, series
 
 KINDS = tuple(
     f"SPAN_KIND_{kind}" for kind in ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -32,35 +27,6 @@ METADATA = {
 }
 
 Key: TypeAlias = tuple[str, str, int, int]
-Sample: TypeAlias = tuple[Labels, float]
-
-
-@dataclass(slots=True)
-class Latency:
-    """A cumulative histogram: counts by bucket (the last one without bound) and the sum in seconds."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    seconds: float = 0.0
-
-    def samples(self, name: str, labels: dict[str, str]) -> Iterator[Sample]:
-        """`_bucket`, `_sum` and `_count`."""
-        running = 0
-        for bound, count in zip((*BOUNDS, float("inf")), self.counts, strict=True):
-            running += count
-            yield series(f"{name}_bucket", {**labels, "le": number(bound)}), float(running)
-        yield series(f"{name}_sum", labels), self.seconds
-        yield series(f"{name}_count", labels), float(running)
-
-
-def series(name: str, labels: dict[str, str]) -> Labels:
-    """Labels in order, empty ones left out."""
-    return tuple(sorted((key, value) for key, value in {**labels, "__name__": name}.items() if value))
-
-
-def buckets_of(duration_ns: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Durations in seconds, never negative, and the bucket that each falls into."""
-    seconds = np.maximum(duration_ns.to_numpy(), 0) / 1e9
-    return seconds, np.searchsorted(BOUNDS, seconds, side="left")
 
 
 class SpanMetrics:
@@ -71,10 +37,10 @@ class SpanMetrics:
 
     def add(self, table: pa.Table) -> None:
         """Count a batch of spans (columns of `store/schema.py`)."""
-        seconds, buckets = buckets_of(table.column("duration_ns"))
+        durations = Durations.of(table.column("duration_ns"))
         columns = {name: _plain(table.column(name)) for name in ("service", "name", "kind", "status")}
         grouped = (
-            pa.table({**columns, "seconds": seconds, "bucket": buckets})
+            pa.table({**columns, "seconds": durations.seconds, "bucket": durations.buckets})
             .group_by(["service", "name", "kind", "status", "bucket"], use_threads=False)
             .aggregate([("seconds", "sum"), ("seconds", "count")])
         )
@@ -94,7 +60,7 @@ class SpanMetrics:
                 "span_kind": KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
                 "status_code": STATUSES[status] if 0 <= status < len(STATUSES) else STATUSES[0],
             }
-            yield series("traces_spanmetrics_calls_total", labels), float(sum(latency.counts))
+            yield series("traces_spanmetrics_calls_total", labels), float(latency.counts.sum())
             yield from latency.samples("traces_spanmetrics_latency", labels)
 
     def _of(self, key: Key) -> Latency:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from unittest.mock import Mock
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from temponest.nest.ingest.derive import Derived
+from temponest.nest.ingest.service_graph import ServiceGraph
 from temponest.nest.model.series import Matcher, MatchOperator
 from temponest.nest.model.signal import Signal
 from temponest.nest.store.limits import Limits
@@ -107,6 +110,19 @@ def test_a_client_and_its_server_are_one_request_whoever_reports_first(tmp_path:
     nest.store.close()
 
 
+def test_a_batch_may_hold_both_sides_of_a_request(tmp_path: Path) -> None:
+    nest = Nest(tmp_path)
+    front, back = call(failed=True)
+    front.MergeFrom(back)
+    nest.receive(front)
+    edge = (("client", "front"), ("server", "back"))
+    assert nest.newest("traces_service_graph_request_total") == {edge: 1}
+    assert nest.newest("traces_service_graph_request_failed_total") == {edge: 1}
+    assert nest.newest("traces_service_graph_request_server_seconds_sum")[edge] == 0.02
+    assert nest.newest("traces_service_graph_request_client_seconds_sum")[edge] == 0.03
+    nest.store.close()
+
+
 def test_a_database_is_a_server_without_spans_of_its_own(tmp_path: Path) -> None:
     nest = Nest(tmp_path)
     request = ExportTraceServiceRequest()
@@ -139,3 +155,16 @@ def test_spans_in_a_durable_sample_are_not_counted_again_and_others_are(tmp_path
     again = Nest(tmp_path)
     assert list(again.newest("traces_spanmetrics_calls_total").values()) == [1]
     again.store.close()
+
+
+def test_what_fails_to_be_counted_holds_back_neither_spans_nor_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nest = Nest(tmp_path)
+    monkeypatch.setattr(ServiceGraph, "add", Mock(side_effect=ValueError("broken")))
+    nest.receive(call()[0])
+    assert sum(nest.newest("traces_spanmetrics_calls_total").values()) == 1
+    nest.series.seal()
+    assert nest.derived.covered() == 1
+    assert nest.store.stats().decoded_spans == 1
+    nest.store.close()
