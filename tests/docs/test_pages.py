@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +24,12 @@ _LINK = re.compile(r"\]\(<?([^)\s>]+)>?\)")
 # The index names them before they are there.
 _BEING_WRITTEN = {"performance.md", "troubleshooting.md"}
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+RUNNABLE = [
+    pytest.param(name, snippet, id=f"{name}-{number}")
+    for page, name in zip(PAGES, NAMES, strict=True)
+    if name != "docs/guide.md"
+    for number, snippet in enumerate(_SNIPPET.findall(page.read_text()), 1)
+]
 
 
 def _anchors(page: Path) -> set[str]:
@@ -35,6 +44,18 @@ def _anchors(page: Path) -> set[str]:
 def test_every_python_snippet_compiles(page: Path) -> None:
     for snippet in _SNIPPET.findall(page.read_text()):
         compile(snippet, str(page), "exec")
+
+
+@pytest.mark.parametrize(("page", "snippet"), RUNNABLE)
+def test_a_snippet_runs_as_it_stands(page: str, snippet: str) -> None:
+    """The guide's belong to one service, which `tests/journeys/test_guide.py` puts together and runs."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment |= {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
+    done = subprocess.run(  # noqa: S603 - our own snippets by this interpreter
+        [sys.executable, "-W", "error", "-c", snippet],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
