@@ -1,0 +1,44 @@
+"""`temponest doctor`."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+
+@click.command()
+@click.option("--service", metavar="MODULE:APP", help="Application to import and look at.")
+@click.option("--endpoint", help="Where it sends to, if code gives it; else the environment's.")
+@click.option("--tempo", help="Address of Tempo's API.  [default: port 3200 of the receiver's host]")
+@click.option("--prometheus", help="Address of Prometheus' API.  [default: port 9090 of the receiver's host]")
+@click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token, where the nest asks for one.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    service: str | None,
+    endpoint: str | None,
+    tempo: str | None,
+    prometheus: str | None,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    """Find out why traces and metrics do not appear.
+
+    Run it where the service runs, with the same environment. It sends one test trace and one test metric.
+    The exit code is 0 when all is well, 1 for warnings, 2 for errors.
+
+    Example: temponest doctor --service app.main:app --endpoint http://localhost:4317
+    """
+    from temponest.doctor import report
+    from temponest.doctor.run import diagnose
+    from temponest.doctor.subject import Subject
+
+    # The library tells of bad variables in its log; here they are findings.
+    logging.getLogger("shared.telemetry").setLevel(logging.CRITICAL)
+    result = diagnose(
+        Subject(endpoint=endpoint, tempo=tempo, prometheus=prometheus, token=token, service=service)
+    )
+    click.echo(report.as_json(result) if as_json else report.for_people(result))
+    ctx.exit(int(result.severity))

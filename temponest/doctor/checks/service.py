@@ -1,0 +1,189 @@
+"""What a service sets up when it is imported: calls, their order, and its middlewares."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from temponest.doctor.finding import Finding, error, ok, warning
+from temponest.doctor.introspect import MARK
+from temponest.doctor.subject import Subject
+
+TIMEOUT: Final = 8.0  # seconds for the import
+OURS: Final = ("TracingMiddleware", "MetricsMiddleware")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Import the service in a process of its own, and explain what it shows."""
+    if subject.service is None:
+        return
+    report = _introspect(subject)
+    if isinstance(report, Finding):
+        yield report
+        return
+    findings = [*_setups(report), *_middlewares(report)]
+    yield from findings
+    if not findings:
+        yield ok(f"{subject.service} is instrumented: {', '.join(report['libraries']) or 'no library yet'}")
+
+
+def _introspect(subject: Subject) -> dict[str, Any] | Finding:
+    service = subject.service or ""
+    environment = {
+        **subject.environ,
+        # Looking at a service must send nothing and open no port.
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        "PYTHONPATH": os.pathsep.join(filter(None, (".", subject.environ.get("PYTHONPATH")))),
+    }
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own service, named on the command line
+            [sys.executable, "-m", "temponest.doctor.introspect", service],
+            capture_output=True,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        return error(
+            f"importing {service} takes more than {TIMEOUT:.0f} s",
+            "it cannot be looked at",
+            "move work out of the module into the application's lifespan",
+        )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+    if not lines:
+        return error(
+            f"importing {service} ends the process (status {done.returncode})",
+            "it cannot be looked at",
+            f"run: python -c 'import {service.partition(':')[0]}'",
+        )
+    report: dict[str, Any] = json.loads(lines[-1].removeprefix(MARK))
+    return report if report["error"] is None else _failed(service, report)
+
+
+def _failed(service: str, report: dict[str, Any]) -> Finding:
+    module, _, attribute = service.partition(":")
+    missing = report.get("missing")
+    if missing is not None and (module == missing or module.startswith(f"{missing}.")):
+        return error(
+            f"there is no module {missing}",
+            "the service cannot be looked at",
+            "run temponest doctor in the folder that the service is started in, or set PYTHONPATH",
+        )
+    if missing is not None:
+        return error(
+            f"{service} needs {missing}, which is not installed",
+            "the service does not start",
+            f"install it in this environment: pip install {missing.partition('.')[0]}",
+        )
+    if str(report["error"]).startswith("AttributeError: module") and attribute in str(report["error"]):
+        return error(
+            f"{module} has no {attribute or 'app'}",
+            "the service cannot be looked at",
+            f"--service {module}:NAME with the name of the application",
+        )
+    return error(
+        f"importing {service} fails: {str(report['error'])[:160]}",
+        "the service does not start",
+        f"look at {report['where']}",
+    )
+
+
+def _setups(report: dict[str, Any]) -> Iterator[Finding]:
+    calls = report["setups"]
+    if report.get("library"):
+        yield error(
+            f"shared.telemetry cannot be imported: {report['library']}",
+            "the service runs without telemetry",
+            "pip install -r shared/requirements-telemetry.txt",
+        )
+        return
+    foreign = str(report["provider"])
+    if "setup_tracing" not in calls:
+        if foreign.startswith("opentelemetry.sdk"):
+            yield warning(
+                "another SDK is set up, and setup_tracing is not called",
+                "traces come from that SDK, with its own settings",
+                "remove its setup and call setup_tracing before the application is made",
+            )
+        else:
+            yield error(
+                "setup_tracing is not called when the service is imported",
+                "no traces are recorded",
+                "call setup_tracing(service_name=...) before the application is made",
+            )
+    elif foreign.startswith("opentelemetry.sdk"):
+        yield error(
+            "another SDK set the tracer provider before setup_tracing did",
+            "the first one stays in force: traces do not go where setup_tracing sends them",
+            "remove the other setup (TracerProvider, opentelemetry-instrument)",
+        )
+    for name in ("setup_tracing", "setup_metrics"):
+        if calls.count(name) > 1:
+            yield warning(
+                f"{name} is called {calls.count(name)} times",
+                "the first call stays in force; what the others say is ignored",
+                f"call {name} once, where the service starts",
+            )
+    if report["late"]:
+        name = report["late"][0]
+        yield warning(
+            f"{name} is called after the application is made",
+            "what is started before it is not recorded",
+            f"call {name} at the top of the module, before FastAPI()",
+        )
+    if report["doubled"]:
+        yield warning(
+            "FastAPIInstrumentor instruments the same application",
+            "each request is recorded by two server spans",
+            "remove FastAPIInstrumentor; setup_tracing does its work",
+        )
+
+
+def _middlewares(report: dict[str, Any]) -> Iterator[Finding]:
+    names = report["middlewares"]
+    calls = report["setups"]
+    if not report["asgi"]:
+        yield error(
+            "what --service names is no application",
+            "it cannot be looked at",
+            "--service module:NAME with the name of the application",
+        )
+    if names is None or report.get("library"):
+        return
+    for setup, middleware in zip(("setup_tracing", "setup_metrics"), OURS, strict=True):
+        if setup in calls and middleware not in names:
+            yield warning(
+                f"{middleware} is not added",
+                "the service's name and exclusions of the middleware are missing"
+                if middleware == OURS[0]
+                else "no requests are counted and no durations recorded",
+                f'app.add_middleware({middleware}, service_name="...")',
+            )
+        elif middleware in names and setup not in calls and setup != "setup_tracing":
+            yield warning(
+                f"{middleware} is added, but {setup} is not called",
+                "what it measures goes nowhere",
+                f"call {setup}(service_name=...) before the application is made",
+            )
+        if names.count(middleware) > 1:
+            yield warning(
+                f"{middleware} is added {names.count(middleware)} times",
+                "each request is recorded more than once",
+                f"add {middleware} once",
+            )
+    if "TracingMiddleware" in names:
+        # The last one added stands first: it is the outermost.
+        outside = [name for name in names[: names.index("TracingMiddleware")] if name not in OURS]
+        if outside:
+            yield warning(
+                f"{', '.join(outside)} stands outside of TracingMiddleware",
+                "what it does and refuses is in no trace",
+                "add TracingMiddleware after all others: the last one added is the outermost",
+            )
