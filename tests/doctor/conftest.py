@@ -74,7 +74,9 @@ def serve_grpc(stack: ExitStack, behave: Callable[[str, grpc.ServicerContext], N
     """Start an OTLP/gRPC receiver that calls `behave(method, context)` and takes what that lets pass."""
 
     class Receiver(grpc.GenericRpcHandler):
-        def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        def service(
+            self, handler_call_details: grpc.HandlerCallDetails
+        ) -> grpc.RpcMethodHandler[bytes, bytes]:
             method = handler_call_details.method
 
             def export(request: bytes, context: grpc.ServicerContext) -> bytes:
