@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from .ingest.derive import INTERVAL, Derived
 from .ingest.metrics import MetricsConsumer
 from .ingest.receiver import Receiver
 from .model.signal import Signal
+from .state_line import State, report
 from .store.allocator import give_back
 from .store.limits import Limits
 from .store.series.store import SeriesStore
@@ -112,7 +113,14 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
             tempo_api,
             prometheus_api,
         )
-        asyncio.run(_run(addresses, receiver, derived, dict(zip(sockets, apps, strict=True))))
+        asyncio.run(
+            _run(
+                addresses,
+                receiver,
+                dict(zip(sockets, apps, strict=True)),
+                (lambda: _emit(derived), lambda: report(lambda: State.of(store, series, receiver))),
+            )
+        )
         store.flush()
         derived.emit()
         series.seal()
@@ -147,7 +155,10 @@ def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:
 
 
 async def _run(
-    addresses: Addresses, receiver: Receiver, derived: Derived, apps: Mapping[socket.socket, ASGIApp]
+    addresses: Addresses,
+    receiver: Receiver,
+    apps: Mapping[socket.socket, ASGIApp],
+    chores: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> None:
     try:
         grpc_server, _ = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
@@ -162,12 +173,13 @@ async def _run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave)
-    emitting = asyncio.create_task(_emit(derived))
+    doing = [asyncio.create_task(chore()) for chore in chores]
     log.info("the nest is ready")
     try:
         await asyncio.gather(*(server.serve(sockets=[listener]) for listener, server in servers.items()))
     finally:
-        emitting.cancel()
+        for task in doing:
+            task.cancel()
         grpc_server.stop(GRACE).wait(GRACE)
 
 

@@ -1,0 +1,74 @@
+"""What the nest does, in one line for whoever reads its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .ingest.receiver import Receiver
+from .store.limits import MIB
+from .store.series.store import SeriesStore
+from .store.store import Store
+
+_log = logging.getLogger("temponest")
+
+# Seconds from one line to the next.
+INTERVAL = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The nest at one moment.
+
+    Attributes:
+        at: monotonic seconds.
+        spans: made searchable since the start.
+        requests: acknowledged since the start.
+        refused: requests refused since the start.
+        queue_bytes: acknowledged and not yet searchable.
+        disk_bytes: of the folder.
+    """
+
+    at: float
+    spans: int
+    requests: int
+    refused: int
+    queue_bytes: int
+    disk_bytes: int
+
+    @classmethod
+    def of(cls, store: Store, series: SeriesStore, receiver: Receiver) -> State:
+        """Now. Looks at every file of the log, so not on a thread that must not wait for a disk."""
+        stats, counts = store.stats(), receiver.counts
+        disk = stats.segment_bytes + stats.log_bytes + series.disk_bytes
+        return cls(
+            time.monotonic(), stats.decoded_spans, counts.accepted, counts.refused, stats.queue_bytes, disk
+        )
+
+
+def line(before: State, now: State) -> str:
+    """What happened between two moments, and how the nest stands at the second."""
+    seconds = max(now.at - before.at, 1e-9)
+    return (
+        f"accepted {(now.spans - before.spans) / seconds:,.0f} spans/s"
+        f" in {(now.requests - before.requests) / seconds:,.1f} requests/s"
+        f", refused {now.refused - before.refused:,}"
+        f", queue {now.queue_bytes / MIB:,.1f} MiB, disk {now.disk_bytes / MIB:,.0f} MiB"
+    )
+
+
+async def report(look: Callable[[], State]) -> None:
+    """Log a line a minute until cancelled.
+
+    Args:
+        look: the state now; called on another thread.
+    """
+    before = await asyncio.to_thread(look)
+    while True:
+        await asyncio.sleep(INTERVAL)
+        now = await asyncio.to_thread(look)
+        _log.info(line(before, now))
+        before = now
