@@ -38,6 +38,7 @@ def _watch(report: dict[str, Any]) -> None:
     """Note each call of the two functions, and whether an application was there before it."""
     try:
         import shared.telemetry as library
+        from shared.telemetry import setup
     except ImportError as problem:
         report["library"] = str(problem)
         return
@@ -52,7 +53,9 @@ def _watch(report: dict[str, Any]) -> None:
         return call
 
     for name in ("setup_tracing", "setup_metrics"):
-        setattr(library, name, noted(name, getattr(library, name)))
+        watched = noted(name, getattr(library, name))
+        setattr(library, name, watched)
+        setattr(setup, name, watched)
 
 
 def _applications() -> bool:

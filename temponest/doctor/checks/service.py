@@ -25,7 +25,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     if isinstance(report, Finding):
         yield report
         return
-    findings = [*_setups(report), *_middlewares(report)]
+    disabled = subject.text("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
+    findings = [*_setups(report), *_middlewares(report, disabled)]
     yield from findings
     if not findings:
         yield ok(f"{subject.service} is instrumented: {', '.join(report['libraries']) or 'no library yet'}")
@@ -146,7 +147,7 @@ def _setups(report: dict[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _middlewares(report: dict[str, Any]) -> Iterator[Finding]:
+def _middlewares(report: dict[str, Any], disabled_names: str | None) -> Iterator[Finding]:
     names = report["middlewares"]
     calls = report["setups"]
     if not report["asgi"]:
@@ -157,21 +158,26 @@ def _middlewares(report: dict[str, Any]) -> Iterator[Finding]:
         )
     if names is None or report.get("library"):
         return
-    for setup, middleware in zip(("setup_tracing", "setup_metrics"), OURS, strict=True):
-        if setup in calls and middleware not in names:
-            yield warning(
-                f"{middleware} is not added",
-                "the service's name and exclusions of the middleware are missing"
-                if middleware == OURS[0]
-                else "no requests are counted and no durations recorded",
-                f'app.add_middleware({middleware}, service_name="...")',
-            )
-        elif middleware in names and setup not in calls and setup != "setup_tracing":
-            yield warning(
-                f"{middleware} is added, but {setup} is not called",
-                "what it measures goes nowhere",
-                f"call {setup}(service_name=...) before the application is made",
-            )
+    disabled = {name.strip() for name in (disabled_names or "").split(",")}
+    if "setup_tracing" in calls and "TracingMiddleware" not in names and disabled & {"*", "fastapi"}:
+        yield error(
+            "TracingMiddleware is not added, and OTEL_PYTHON_DISABLED_INSTRUMENTATIONS turns FastAPI's off",
+            "no request is traced",
+            'app.add_middleware(TracingMiddleware, service_name="...")',
+        )
+    if "setup_metrics" in calls and "MetricsMiddleware" not in names:
+        yield warning(
+            "MetricsMiddleware is not added",
+            "no requests are counted and no durations recorded",
+            'app.add_middleware(MetricsMiddleware, service_name="...")',
+        )
+    if "MetricsMiddleware" in names and "setup_metrics" not in calls:
+        yield warning(
+            "MetricsMiddleware is added, but setup_metrics is not called",
+            "what it measures goes nowhere",
+            "call setup_metrics(service_name=...) before the application is made",
+        )
+    for middleware in OURS:
         if names.count(middleware) > 1:
             yield warning(
                 f"{middleware} is added {names.count(middleware)} times",
