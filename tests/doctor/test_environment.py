@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from temponest.demo.ports import LOOPBACK, free_ports
+from temponest.doctor import variables
 from temponest.doctor.finding import Severity
 from temponest.doctor.run import diagnose
 from temponest.doctor.subject import Subject
@@ -94,3 +98,10 @@ def test_variables_of_others_are_left_alone(nest: Nest, monkeypatch: pytest.Monk
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
     monkeypatch.setenv("OTELLO", "moor")
     assert examine(nest).severity is Severity.OK
+
+
+def test_no_variable_of_the_configuration_page_counts_as_misspelt() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    names = set(re.findall(r"\b(?:OTEL|TEMPONEST|TELEMETRY)_[A-Z0-9_]*[A-Z0-9]\b(?!_)", page))
+    assert len(names) > 40
+    assert {name: variables.meant(name) for name in names if variables.meant(name)} == {}
