@@ -33,11 +33,23 @@ def _modules(requirements: list[str]) -> set[str]:
     return {MODULES.get(name, name.replace("-", "_")) for name in names}
 
 
-def test_every_command_but_the_demo_loads_with_the_nest_extra_alone() -> None:
-    absent = _modules(EXTRAS["demo"] + EXTRAS["mcp"]) - {"temponest"}
-    modules = [module for name, (module, _) in COMMANDS.items() if name != "demo"]
-    done = subprocess.run(  # noqa: S603 - our own code by this interpreter
+def _without(absent: set[str], modules: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own code by this interpreter
         [sys.executable, "-c", f"absent, modules = {absent!r}, {modules!r}\n{LOAD}"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def test_every_command_but_the_demo_loads_with_the_nest_extra_alone() -> None:
+    absent = _modules(EXTRAS["demo"] + EXTRAS["mcp"]) - {"temponest"}
+    modules = [module for name, (module, _) in COMMANDS.items() if name != "demo"]
+    done = _without(absent, modules)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_says_what_to_install_where_only_the_library_is() -> None:
+    done = _without(_modules(EXTRAS["nest"]), ["temponest.cli.main"])
+    assert (done.returncode, done.stderr) == (
+        1,
+        "The commands are not installed. Try: pip install 'temponest[nest]'\n",
+    )
