@@ -16,9 +16,13 @@ from .wire import Wire
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+# Attributes of one span that are kept: the first of them, the others count as dropped. SDKs keep 128.
+ATTRIBUTES = 1_024
+
 _REST = "rest"
 _KINDS = (*ATTRIBUTE_TYPES, _REST)
 _INT64_MAX = np.iinfo(np.int64).max
+_UINT32_MAX = np.iinfo(np.uint32).max
 # Slots (key and type) are sorted as 16-bit numbers, which NumPy sorts by radix; beyond that it falls back.
 _RADIX = 1 << 16
 
@@ -56,6 +60,7 @@ class Decoder:
             return FIXED.empty_table()
         scope_of = _parents(span_lists)
         resource_of = _parents(scope_lists)[scope_of]
+        attributes, dropped = _capped(spans.field("attributes"), spans.field("dropped_attributes"))
         columns: dict[str, pa.Array] = {
             "trace_id": _ids(spans.field("trace_id"), 16),
             "span_id": _ids(spans.field("span_id"), 8),
@@ -68,12 +73,12 @@ class Decoder:
             "scope": _spread(scope_spans.field("scope").dictionary_encode(), scope_of),
             "trace_state": _text(spans.field("trace_state"), empty_is_null=True),
             "flags": spans.field("flags"),
-            "dropped_attributes": spans.field("dropped_attributes"),
+            "dropped_attributes": dropped,
             "dropped_events": spans.field("dropped_events"),
             "dropped_links": spans.field("dropped_links"),
             "events": _null_when_empty(spans.field("events")),
             "links": _null_when_empty(spans.field("links")),
-            **self._attributes(spans.field("attributes")),
+            **self._attributes(attributes),
         }
         fixed = [_own(columns.pop(name)) for name in FIXED.names]
         schema = FIXED
@@ -153,6 +158,15 @@ def columns_of(table: pa.Table, name: str) -> pa.Array:
     """A column of a table as one array."""
     column = table.column(name)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _capped(attributes: pa.ListArray, dropped: pa.UInt32Array) -> tuple[pa.ListArray, pa.UInt32Array]:
+    """The first attributes of each span, and how many it lost in all."""
+    surplus = np.maximum(np.diff(attributes.offsets.to_numpy()) - ATTRIBUTES, 0)
+    if not surplus.any():
+        return attributes, dropped
+    total = dropped.to_numpy().astype(np.int64) + surplus
+    return pc.list_slice(attributes, 0, ATTRIBUTES), pa.array(np.minimum(total, _UINT32_MAX), pa.uint32())
 
 
 def _own(array: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from temponest.nest.model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
 from temponest.nest.model.signal import Signal
 from temponest.nest.model.span import Span, Value
+from temponest.nest.store.decode import ATTRIBUTES
 
 from .conftest import Open, keep
 from .otlp import EPOCH, SECOND, Given, body, trace_id
@@ -130,6 +131,26 @@ def test_an_attribute_of_a_megabyte_is_kept_whole(open_store: Open) -> None:
     store.seal()
     (span,) = only(store.spans.traces([trace_id(1)], never))
     assert span.attributes["prompt"] == "x" * 1_000_000
+
+
+def test_attributes_beyond_the_cap_are_counted_as_dropped(open_store: Open) -> None:
+    many = {f"key.{number:04}": number for number in range(ATTRIBUTES + 5)}
+    request = ExportTraceServiceRequest.FromString(
+        body(
+            Given(span=1, attributes={"few": True}),
+            Given(span=2, attributes=many, start=EPOCH + 1),
+            Given(span=3, attributes={"few": False}, start=EPOCH + 2),
+        )
+    )
+    for group in request.resource_spans:
+        group.scope_spans[0].spans[0].dropped_attributes_count = 2
+    store = open_store()
+    keep(store, request.SerializeToString())
+    store.seal()
+    before, capped, after = only(store.spans.traces([trace_id(1)], never))
+    assert capped.attributes == dict(list(many.items())[:ATTRIBUTES])
+    assert (before.attributes, after.attributes) == ({"few": True}, {"few": False})
+    assert [span.dropped_attributes for span in (before, capped, after)] == [2, 7, 2]
 
 
 def test_huge_attributes_are_sealed_before_they_fill_the_memory(open_store: Open) -> None:
