@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from .checks import clock, endpoint, environment, propagation, proxy, round_trip, sampling, service
+from .checks import backlog, clock, endpoint, environment, propagation, proxy, round_trip, sampling, service
 from .finding import Finding, Severity, error, warning
 from .subject import Subject
 
@@ -39,6 +40,7 @@ CHECKS: Final = (
     Check("clock", clock.check, deadline=5.0, needs="endpoint"),
     Check("service", service.check, deadline=9.0),
     Check("round trip", round_trip.check, deadline=9.0, needs="endpoint"),
+    Check("backlog", backlog.check, deadline=4.0, needs="endpoint"),
 )
 
 
@@ -61,12 +63,15 @@ def diagnose(subject: Subject, checks: Iterable[Check] = CHECKS) -> Result:
         subject: what to examine.
         checks: in this order.
     """
+    ordered = list(checks)
+    # What depends on nothing starts at once, so that slow ones wait for their answers side by side.
+    running = {check.name: _Running(check, subject) for check in ordered if check.needs is None}
     found: list[tuple[str, Finding]] = []
     failed: set[str] = set()
-    for check in checks:
+    for check in ordered:
         if check.needs in failed:
             continue
-        findings = _run(check, subject)
+        findings = (running.get(check.name) or _Running(check, subject)).result()
         found += [(check.name, finding) for finding in findings]
         if any(finding.severity is Severity.ERROR for finding in findings):
             failed.add(check.name)
@@ -74,31 +79,41 @@ def diagnose(subject: Subject, checks: Iterable[Check] = CHECKS) -> Result:
     return Result(found)
 
 
-def _run(check: Check, subject: Subject) -> list[Finding]:
-    findings: list[Finding] = []
-    crash: list[Exception] = []
+class _Running:
+    """A check in a thread of its own, which a hanging one may keep without keeping the program."""
 
-    def work() -> None:
+    def __init__(self, check: Check, subject: Subject) -> None:
+        self._check = check
+        self._findings: list[Finding] = []
+        self._crash: Exception | None = None
+        self._until = time.monotonic() + check.deadline
+        self._thread = threading.Thread(
+            target=self._work, args=(subject,), name=f"doctor-{check.name}", daemon=True
+        )
+        self._thread.start()
+
+    def _work(self, subject: Subject) -> None:
         try:
-            findings.extend(check.find(subject))
+            self._findings.extend(self._check.find(subject))
         except Exception as problem:  # noqa: BLE001 - a check that fails must not hide what the others find
-            crash.append(problem)
+            self._crash = problem
 
-    thread = threading.Thread(target=work, name=f"doctor-{check.name}", daemon=True)
-    thread.start()
-    thread.join(check.deadline)
-    if thread.is_alive():
-        return [
-            *findings,
-            warning(
-                f"the check of the {check.name} took more than {check.deadline:g} s",
-                "what it would have found is unknown",
-                "run temponest doctor again; if it stays, look at what answers so slowly",
-            ),
-        ]
-    if crash:
-        return [*findings, _crashed(check, crash[0])]
-    return findings
+    def result(self) -> list[Finding]:
+        """What it found by its deadline."""
+        self._thread.join(max(0.0, self._until - time.monotonic()))
+        if self._thread.is_alive():
+            return [*self._findings, _too_slow(self._check)]
+        return (
+            self._findings if self._crash is None else [*self._findings, _crashed(self._check, self._crash)]
+        )
+
+
+def _too_slow(check: Check) -> Finding:
+    return warning(
+        f"the check of the {check.name} took more than {check.deadline:g} s",
+        "what it would have found is unknown",
+        "run temponest doctor again; if it stays, look at what answers so slowly",
+    )
 
 
 def _crashed(check: Check, problem: Exception) -> Finding:
