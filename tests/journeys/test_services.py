@@ -120,7 +120,7 @@ async def test_each_of_500_concurrent_requests_has_one_complete_trace(nest: Nest
         (request,) = trace.roots
         assert (request.name, request.parent_id) == ("GET /api/v1/agents/{agent_id}", parent)
         # Waiting for a connection of the pool is a span of its own, where there was any waiting.
-        names = sorted(span.name.split()[0] for span in request.children if span.name != "acquire")
+        names = sorted(span.name.split()[0] for span in request.children if span.name != "acquire connection")
         assert names == ["GET", "GET", "SELECT"]
         (call,) = [span for span in request.children if span.kind == "client" and span.children]
         assert [span.name for span in call.children] == ["GET /api/v1/verify"]
