@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from temponest.nest.model.fetch import Attribute, AttributeScope, Condition, Fet
 from temponest.nest.model.signal import Signal
 from temponest.nest.model.span import Span, Value
 from temponest.nest.store.decode import ATTRIBUTES
+from temponest.nest.store.store import Store
 
 from .conftest import Open, keep
 from .otlp import EPOCH, SECOND, Given, body, trace_id
@@ -158,7 +161,15 @@ def test_huge_attributes_are_sealed_before_they_fill_the_memory(open_store: Open
     for number in range(11, 51):
         keep(store, body(Given(trace=number, attributes={"prompt": str(number) * 500_000})))
     store.flush()
-    assert store.stats().segments >= 1
+    wait_for_a_segment(store)
+
+
+def wait_for_a_segment(store: Store) -> None:
+    """Segments are written behind the readers' back; fails when none has come in half a minute."""
+    deadline = time.monotonic() + 30
+    while not store.stats().segments:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
 
 
 def test_a_trace_of_200_000_spans_is_found_whole(open_store: Open) -> None:
@@ -171,7 +182,7 @@ def test_a_trace_of_200_000_spans_is_found_whole(open_store: Open) -> None:
                 *(Given(span=number, parent=number // 2, start=EPOCH + number) for number in numbers)
             ),
         )
-    assert store.stats().segments >= 1
+    wait_for_a_segment(store)
     assert len(only(store.spans.traces([trace_id(1)], never))) == 200_000
 
 
