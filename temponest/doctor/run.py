@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +30,8 @@ class Check:
     deadline: float = 1.0
     needs: str | None = None
 
+
+_USER: Final = re.compile(r"://[^/@\s]*@")
 
 # What is read comes before what is asked of others: a wrong variable explains what follows from it.
 CHECKS: Final = (
@@ -72,11 +75,17 @@ def diagnose(subject: Subject, checks: Iterable[Check] = CHECKS) -> Result:
         if check.needs in failed:
             continue
         findings = (running.get(check.name) or _Running(check, subject)).result()
-        found += [(check.name, finding) for finding in findings]
+        found += [(check.name, _without_secrets(finding)) for finding in findings]
         if any(finding.severity is Severity.ERROR for finding in findings):
             failed.add(check.name)
     found.sort(key=lambda pair: -pair[1].severity)
     return Result(found)
+
+
+def _without_secrets(finding: Finding) -> Finding:
+    """Addresses without user and password, whoever put them into a message."""
+    what, why, fix = (_USER.sub("://", text) for text in (finding.what, finding.why, finding.fix))
+    return Finding(finding.severity, what, why, fix)
 
 
 class _Running:

@@ -165,3 +165,10 @@ def test_a_clock_that_is_wrong(nest: Nest, monkeypatch: pytest.MonkeyPatch, stac
     finding = first(examine(nest, endpoint=url))
     assert "ahead of the one at" in finding.what
     assert "time synchronisation" in finding.fix
+
+
+def test_a_password_in_an_address_is_not_shown(nest: Nest) -> None:
+    (port,) = free_ports(1)
+    result = examine(nest, tempo=f"http://me:s3cret@{LOOPBACK}:{port}")
+    assert f"http://{LOOPBACK}:{port} does not answer as Tempo" in first(result).what
+    assert "s3cret" not in str(result)
