@@ -61,7 +61,9 @@ def run(console: Console, *, once: bool, port_base: int | None) -> int:
         console.print(line, style="dim", markup=False, highlight=False)
 
     # `docker stop`, a closed terminal and a supervisor end the demo as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Started in the background by a script, a process would ignore SIGINT unless it says otherwise.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         with Stack(ports_from(port_base), say) as stack, _traffic(stack):
             return _once(console, stack) if once else _live(console, stack)

@@ -36,9 +36,14 @@ def command(
     from temponest.doctor.subject import Subject
 
     # The library tells of bad variables in its log; here they are findings.
-    logging.getLogger("shared.telemetry").setLevel(logging.CRITICAL)
-    result = diagnose(
-        Subject(endpoint=endpoint, tempo=tempo, prometheus=prometheus, token=token, service=service)
-    )
+    log = logging.getLogger("shared.telemetry")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        result = diagnose(
+            Subject(endpoint=endpoint, tempo=tempo, prometheus=prometheus, token=token, service=service)
+        )
+    finally:
+        log.setLevel(level)
     click.echo(report.as_json(result) if as_json else report.for_people(result))
     ctx.exit(int(result.severity))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from typing import Any
 
 import grpc
@@ -249,8 +250,10 @@ def test_tls_with_the_wrong_certificate_sends_nothing_and_says_what_to_set(
         to = target(collector.port, secure=True, certificate=str(CERTIFICATES / trusted))
         with pipeline(to) as queue:
             queue.put(b"", record("secret"))
+            deadline = time.monotonic() + 30
             while not caplog.messages:
                 assert not queue.flush(0.2)
+                assert time.monotonic() < deadline
             assert collector.names == []
             assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in caplog.messages[0] or trusted in caplog.messages[0]
             assert settled(queue)
