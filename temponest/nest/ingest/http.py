@@ -20,7 +20,7 @@ from ..store.errors import Closed, Full
 from . import decode, status
 from .errors import Code, Refused, too_large
 from .inflate import inflate
-from .receiver import Receiver, refusal
+from .receiver import Claim, Receiver, refusal
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -73,40 +73,37 @@ async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Re
             Code.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}, not {media_type!r}"
         )
     encoding = request.headers.get("content-encoding", "")
-    body = await _read(receiver, request)
-    try:
-        future = await run_in_threadpool(_prepare, receiver, signal, media_type, encoding, body)
-        await asyncio.wrap_future(future)
-    except (Full, Closed) as error:
-        raise refusal(error) from None
-    finally:
-        receiver.release(len(body))
+    with receiver.claim() as claim:
+        body = await _read(claim, request, receiver.max_body)
+        try:
+            future = await run_in_threadpool(_prepare, receiver, claim, signal, media_type, encoding, body)
+            await asyncio.wrap_future(future)
+        except (Full, Closed) as error:
+            raise refusal(error) from None
 
 
-def _prepare(receiver: Receiver, signal: Signal, media_type: str, encoding: str, body: bytes) -> Future[None]:
-    plain = inflate(body, encoding, receiver.max_body)
+def _prepare(
+    receiver: Receiver, claim: Claim, signal: Signal, media_type: str, encoding: str, body: bytes
+) -> Future[None]:
+    plain = inflate(body, encoding, receiver.max_body, claim.grow)
     if media_type == JSON:
         return receiver.accept(signal, decode.from_json(signal, plain), checked=True)
     return receiver.accept(signal, plain)
 
 
-async def _read(receiver: Receiver, request: Request) -> bytes:
-    """The whole body, reserved piece by piece; what it reserved is released when it cannot be finished."""
+async def _read(claim: Claim, request: Request, limit: int) -> bytes:
+    """The whole body, claimed piece by piece."""
     pieces: list[bytes] = []
     size = 0
     try:
         async for piece in request.stream():
-            if size + len(piece) > receiver.max_body:
-                raise too_large(receiver.max_body)
-            receiver.reserve(len(piece))
             size += len(piece)
+            if size > limit:
+                raise too_large(limit)
+            claim.grow(len(piece))
             pieces.append(piece)
     except ClientDisconnect:
-        receiver.release(size)
         raise Refused(Code.INVALID_ARGUMENT, 400, "the sender left before the end of the body") from None
-    except BaseException:
-        receiver.release(size)
-        raise
     return b"".join(pieces)
 
 

@@ -7,22 +7,24 @@ from collections.abc import Callable
 
 import zstandard
 
-from .errors import malformed, too_large
+from .errors import Refused, malformed, too_large
 
 # Output is asked for in pieces of this size, so that no more than one piece is made in vain.
 _PIECE = 256 * 1024
 
 
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
+def inflate(body: bytes, encoding: str, limit: int, claim: Callable[[int], None]) -> bytes:
     """The decoded body.
 
     Args:
         body: what was received.
         encoding: the `Content-Encoding` header; empty and `identity` leave the body as it is.
         limit: most bytes that may come out.
+        claim: told of every piece that comes out, before the next: many small requests together must not
+            become huge either. It raises `Refused` when there is no room.
 
     Raises:
-        Refused: more than `limit` bytes, an unknown encoding, or a body that is not of it.
+        Refused: no room, more than `limit` bytes, an unknown encoding, or a body that is not of it.
     """
     name = encoding.strip().lower()
     if name in {"", "identity"}:
@@ -33,44 +35,60 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     if decode is None:
         raise malformed(f"Content-Encoding {encoding!r} is not known here; use gzip, deflate, zstd or none")
     try:
-        return decode(body, limit)
+        return decode(body, _Pieces(limit, claim))
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
         raise malformed(f"the body is not {name}: {error}") from None
 
 
-def _zlib(window_bits: int) -> Callable[[bytes, int], bytes]:
-    def decode(body: bytes, limit: int) -> bytes:
+class _Pieces:
+    """What came out so far, within the limit."""
+
+    def __init__(self, limit: int, claim: Callable[[int], None]) -> None:
+        self.limit = limit
+        self._claim = claim
+        self._size = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self._size += len(piece)
+        try:
+            if self._size > self.limit:
+                raise too_large(self.limit)
+            self._claim(len(piece))
+        except Refused:
+            # The exception's traceback would keep them for as long as somebody looks at it.
+            self._pieces.clear()
+            raise
+        self._pieces.append(piece)
+
+    def join(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def _zlib(window_bits: int) -> Callable[[bytes, _Pieces], bytes]:
+    def decode(body: bytes, pieces: _Pieces) -> bytes:
         decoder = zlib.decompressobj(window_bits)
-        pieces = []
-        size = 0
         rest = body
         while not decoder.eof:
             piece = decoder.decompress(rest, _PIECE)
             rest = decoder.unconsumed_tail
-            size += len(piece)
-            if size > limit:
-                raise too_large(limit)
             if not piece and not rest:
                 raise EOFError("it ends in the middle")
-            pieces.append(piece)
-        return b"".join(pieces)
+            pieces.add(piece)
+        return pieces.join()
 
     return decode
 
 
-def _zstd(body: bytes, limit: int) -> bytes:
+def _zstd(body: bytes, pieces: _Pieces) -> bytes:
     # The window bounds what a frame may make the decoder allocate.
-    reader = zstandard.ZstdDecompressor(max_window_size=limit).stream_reader(body)
-    pieces = []
-    size = 0
+    reader = zstandard.ZstdDecompressor(max_window_size=pieces.limit).stream_reader(body)
     while piece := reader.read(_PIECE):
-        size += len(piece)
-        if size > limit:
-            raise too_large(limit)
-        pieces.append(piece)
-    if not pieces and body:
+        pieces.add(piece)
+    plain = pieces.join()
+    if not plain and body:
         raise EOFError("it ends in the middle")
-    return b"".join(pieces)
+    return plain
 
 
 # 32 + 15: zlib finds out by itself whether a header is gzip's or zlib's.

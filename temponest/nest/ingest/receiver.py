@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Self
 
 from ..model.signal import Signal
 from ..store.errors import Closed, Full
@@ -25,6 +26,31 @@ class Counts:
     refused: int = 0
     last_refusal: str = ""
     last_refused_at: float = 0.0  # seconds since the epoch
+
+
+class Claim:
+    """Bytes of one request, as it was received and as it was inflated, counted as in flight."""
+
+    __slots__ = ("_receiver", "_size")
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._receiver.release(self._size)
+
+    def grow(self, size: int) -> None:
+        """Count `size` more bytes.
+
+        Raises:
+            Refused: too much is in flight already.
+        """
+        self._receiver.reserve(size)
+        self._size += size
 
 
 class Receiver:
@@ -59,6 +85,10 @@ class Receiver:
         """Give back what was reserved."""
         with self._guard:
             self._held -= size
+
+    def claim(self) -> Claim:
+        """What one request holds of the bytes in flight, given back at the end of a `with` block."""
+        return Claim(self)
 
     def accept(self, signal: Signal, body: bytes, *, checked: bool = False) -> Future[None]:
         """Check one decompressed protobuf request and hand it to the store.

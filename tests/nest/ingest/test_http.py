@@ -151,6 +151,21 @@ def test_too_many_bytes_at_once_are_refused_and_given_back(nest: Nest) -> None:
     assert (refused, post(nest, body).status_code) == (503, 200)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+def test_what_is_inflated_counts_as_in_flight_and_is_given_back(nest: Nest, encoding: str) -> None:
+    """A bomb is refused for the room it takes while it grows, however small it arrives."""
+    body = ENCODINGS[encoding](bytes(MAX_BODY))
+    room = 2 * 64 * 1024 * 1024
+    nest.receiver.reserve(room - MAX_BODY // 2)
+    try:
+        refused = post(nest, body, Content_Encoding=encoding).status_code
+    finally:
+        nest.receiver.release(room - MAX_BODY // 2)
+    nest.receiver.reserve(room)
+    nest.receiver.release(room)
+    assert refused == 503
+
+
 @pytest.mark.parametrize(
     ("origin", "allowed"), [("http://localhost:3000", True), ("https://evil.example", False)]
 )
