@@ -93,11 +93,13 @@ class MetricsConsumer:
 
     def _histogram(self, name: str, labels: dict[str, str], time_ms: int, point: Any, delta: bool) -> None:
         running = 0
-        counts: Sequence[int] = point.bucket_counts or (point.count,)
-        bounds = [*point.explicit_bounds, math.inf]
+        counts: Sequence[int] = point.bucket_counts
+        bounds: list[float] = []
         buckets: list[Labels] = []
-        for bound, count in zip(bounds, counts, strict=True):
-            running += count
+        # A sender may report fewer counts than bounds or more; the last bucket is everything there was.
+        for bound, count in (*zip(point.explicit_bounds, counts, strict=False), (math.inf, None)):
+            running = point.count if count is None else running + count
+            bounds.append(bound)
             with_bound = {**labels, "le": number(bound)}
             buckets.append(self._add(f"{name}_bucket", with_bound, time_ms, float(running), point, delta))
         self._add(f"{name}_count", labels, time_ms, float(point.count), point, delta)
@@ -159,7 +161,9 @@ class MetricsConsumer:
 
 
 def number(value: float) -> str:
-    """A bound or quantile as Prometheus writes it in a label: `0.5`, `10`, `+Inf`."""
+    """A bound or quantile as Prometheus writes it in a label: `0.5`, `10`, `+Inf`, `NaN`."""
+    if math.isnan(value):
+        return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

@@ -198,3 +198,19 @@ def test_what_is_in_a_segment_need_not_be_replayed(taken: Taken) -> None:
     assert taken.consumer.covered == 0
     taken.series.seal()
     assert taken.consumer.covered == 1
+
+
+@pytest.mark.parametrize("counts", [[], [6], [1, 2, 3, 0]])
+def test_counts_that_do_not_fit_their_bounds_cost_no_other_metric(taken: Taken, counts: list[int]) -> None:
+    metric = histogram(1)
+    metric.histogram.data_points[0].bucket_counts[:] = counts
+    taken.take(metric, counter(3, 1))
+    shown = taken.shown()
+    assert (shown['took_seconds_bucket{le="+Inf"}'], shown["jobs_total"]) == ([6.0], [3.0])
+
+
+def test_a_bound_that_is_no_number_costs_no_other_metric(taken: Taken) -> None:
+    metric = histogram(1)
+    metric.histogram.data_points[0].explicit_bounds[:] = [0.5, float("nan")]
+    taken.take(metric, counter(3, 1))
+    assert taken.shown("jobs") == {"jobs_total": [3.0]}
