@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..model.span import Kind, Status
-from ..store.decode import columns_of
+from ..store.arrays import columns_of
 from .latency import Durations, Numbers
 
 Key: TypeAlias = tuple[bytes, bytes]  # trace id, span id of the client

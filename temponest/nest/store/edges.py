@@ -14,8 +14,8 @@ import pyarrow as pa
 from ..model.fetch import FetchRequest
 from ..model.source import Edge
 from . import filter as row_filter
+from .arrays import columns_of
 from .block import Block
-from .decode import columns_of
 
 Ids: TypeAlias = npt.NDArray[np.uint64]
 Codes: TypeAlias = npt.NDArray[Any]

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
 from ..model.span import Value
 from . import otlp
+from .arrays import columns_of
 from .block import Block
 from .compare import satisfies
-from .decode import columns_of
 from .schema import ATTRIBUTE_TYPES, attribute_column
 
 Mask: TypeAlias = npt.NDArray[np.bool_]

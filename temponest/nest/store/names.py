@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.fetch import AttributeScope
 from . import otlp
-from .decode import columns_of
+from .arrays import columns_of
 from .schema import attribute_of
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from ..model.fetch import Attribute, AttributeScope
 from ..model.source import Coded, Columns
 from ..model.span import Value
 from . import otlp
+from .arrays import columns_of
 from .block import Block
-from .decode import columns_of
 from .schema import ATTRIBUTE_TYPES, attribute_column
 
 Rows: TypeAlias = npt.NDArray[np.int64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from .arrays import columns_of
 from .block import MemoryBlock
-from .decode import columns_of
 from .recent import Generation
 
 # A service with a larger share of a generation gets a segment of its own, see retention.py.

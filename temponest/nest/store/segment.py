@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from ..model.fetch import AttributeScope, FetchRequest
 from . import names, summary
+from .arrays import columns_of
 from .block import one_chunk, rows_of_traces
 from .catalog import Entry
-from .decode import columns_of
 from .errors import Corrupt
 from .layout import FILE_MODE, sync_folder
 from .schema import FIXED

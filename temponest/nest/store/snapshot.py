@@ -14,8 +14,8 @@ from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Op
 from ..model.source import CancelCheck, CancelledError, Columns, Edge, Operation
 from ..model.span import Span, Value
 from . import filter as row_filter
+from .arrays import columns_of
 from .block import Block, overlaps
-from .decode import columns_of
 from .edges import Calls, calls, edges
 from .errors import Corrupt
 from .project import count_values, project

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
 from ..model.span import Value
 from . import bloom, otlp
+from .arrays import columns_of
 from .block import MemoryBlock
-from .decode import columns_of
 from .errors import Corrupt
 from .filter import parse_id
 from .layout import write_atomically

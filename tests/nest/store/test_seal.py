@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from temponest.nest.store.decode import Decoder, columns_of
+from temponest.nest.store.arrays import columns_of
+from temponest.nest.store.decode import Decoder
 from temponest.nest.store.limits import Limits
 from temponest.nest.store.seal import split
 from temponest.nest.store.segment import arranged

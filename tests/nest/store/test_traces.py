@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from temponest.nest.model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
 from temponest.nest.model.signal import Signal
 from temponest.nest.model.span import Span, Value
-from temponest.nest.store.decode import ATTRIBUTES
+from temponest.nest.store.attributes import ATTRIBUTES
 from temponest.nest.store.store import Store
 
 from .conftest import Open, keep
