@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
     "cost": ("temponest.cli.commands.cost", "Show what telemetry costs each service."),
     "doctor": ("temponest.cli.commands.doctor", "Find out why traces and metrics do not appear."),
+    "init": ("temponest.cli.commands.init", "Add telemetry to a FastAPI service."),
     "mcp": ("temponest.cli.commands.mcp", "Give an agent traces and metrics (MCP)."),
     "open": ("temponest.cli.commands.open", "Open the pages in a browser."),
     "query": ("temponest.cli.commands.query", "Ask PromQL and draw each series as a line."),
