@@ -94,11 +94,10 @@ class Load:
         self._dice = np.random.default_rng(seed)
         self._templates = [_template(request(spans, seed * 1000 + number)) for number in range(variety)]
 
-    def bodies(self, count: int, now_ns: int | None = None, spacing_ns: int = 10_000_000) -> Iterator[bytes]:
-        """`count` requests that start at the clock, or `spacing_ns` apart from `now_ns` on."""
+    def bodies(self, count: int) -> Iterator[bytes]:
+        """`count` requests that start when they are asked for."""
         for number in range(count):
-            moment = time.time_ns() if now_ns is None else now_ns + number * spacing_ns
-            yield self.body(number, moment)
+            yield self.body(number, time.time_ns())
 
     def body(self, number: int, start_ns: int) -> bytes:
         """One request whose first span starts about `start_ns`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import shutil
 import signal
 import socket
@@ -13,13 +16,30 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-_READY_WITHIN = 120.0
+from pyarrow import parquet
 
+from .load import SPANS_PER_TRACE
+
+_READY_WITHIN = 120.0
+# Tempo takes a minute and more to stop while it writes blocks.
+_STOPPED_WITHIN = 300.0
+_BLOCKS_WITHIN = 90.0
+
+# One binary with a local disk and its defaults, but for limits that are meant to protect a shared cluster.
 _TEMPO = """
-server: {{http_listen_port: {tempo}, grpc_listen_port: {internal}, log_level: error}}
+server:
+  {{http_listen_address: 127.0.0.1, http_listen_port: {tempo}, grpc_listen_port: {internal}}}
+memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}}}
+usage_report: {{reporting_enabled: false}}
 distributor: {{receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}}}}}}}}}
 storage: {{trace: {{backend: local, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
-overrides: {{defaults: {{ingestion: {{rate_limit_bytes: 2000000000, burst_size_bytes: 2000000000}}}}}}
+live_store: {{wal: {{path: {folder}/live}}, shutdown_marker_dir: {folder}/marker}}
+block_builder: {{wal: {{path: {folder}/builder}}}}
+backend_scheduler: {{local_work_path: {folder}/work}}
+overrides:
+  defaults:
+    ingestion: {{rate_limit_bytes: 2000000000, burst_size_bytes: 2000000000, max_traces_per_user: 0}}
+    global: {{max_bytes_per_trace: 0}}
 """
 
 
@@ -53,7 +73,8 @@ class Receiver:
     def start(self) -> float:
         """Start; seconds until it is ready."""
         begin = time.perf_counter()
-        self._process = subprocess.Popen(self._command())  # noqa: S603 - named receivers only
+        with self.folder.with_suffix(".log").open("ab") as log:
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)  # noqa: S603 - named receivers only
         while time.perf_counter() - begin < _READY_WITHIN:
             try:
                 if self.get("/ready")[0] == 200:
@@ -61,15 +82,24 @@ class Receiver:
             except OSError:
                 pass
             time.sleep(0.01)
-        raise TimeoutError(f"{self.name} was not ready within {_READY_WITHIN:.0f} s")
+            if self._process.poll() is not None:
+                break
+        log_text = self.folder.with_suffix(".log").read_text()
+        raise TimeoutError(f"{self.name} was not ready within {_READY_WITHIN:.0f} s:\n{log_text[-2000:]}")
 
     def stop(self) -> float:
         """Ask to end; seconds until it has."""
         begin = time.perf_counter()
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(60)
+        self._process.wait(_STOPPED_WITHIN)
         return time.perf_counter() - begin
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing; what it holds is of no further use."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a request to Tempo's API."""
@@ -92,9 +122,28 @@ class Receiver:
         )
 
     def disk_bytes(self) -> int:
-        """Bytes of what is searchable for good: segments or blocks, without the log."""
-        kept = self.folder / ("segments" if self.name == "nest" else "blocks")
-        return sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
+        """Bytes of everything in the folder, logs included."""
+        return _bytes(self.folder)
+
+    def bytes_per_span(self) -> float:
+        """Bytes a span of what is written for good: segments or complete blocks, without the log."""
+        if self.name == "nest":
+            segments = self.folder / "segments"
+            rows = sum(parquet.read_metadata(path).num_rows for path in segments.glob("*.parquet"))
+            return _bytes(segments) / rows if rows else 0.0
+        # Tempo writes a block when it is half a minute old.
+        deadline = time.monotonic() + _BLOCKS_WITHIN
+        while (
+            not (blocks := list((self.folder / "blocks").rglob("meta.json"))) and time.monotonic() < deadline
+        ):
+            time.sleep(1)
+        spans = sum(json.loads(path.read_text())["totalObjects"] for path in blocks) * SPANS_PER_TRACE
+        return sum(_bytes(path.parent) for path in blocks) / spans if spans else 0.0
+
+    def waiting_bytes(self) -> float:
+        """What is acknowledged and not yet searchable, by the receiver's own account; 0 where it has none."""
+        found = re.search(rb"^temponest_queue_bytes (\S+)", self.get("/metrics")[1], re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
     def _command(self) -> list[str]:
         if self.name == "nest":
@@ -110,7 +159,13 @@ class Receiver:
             return [nest, "serve", "--data", str(self.folder), "--disk", "1000", *options]
         config = self.folder.with_suffix(".yaml")
         config.write_text(
-            _TEMPO.format(tempo=self.tempo, internal=self._others[0], grpc=self.grpc, folder=self.folder)
+            _TEMPO.format(
+                tempo=self.tempo,
+                internal=self._others[0],
+                gossip=self._others[1],
+                grpc=self.grpc,
+                folder=self.folder,
+            )
         )
         return [shutil.which("tempo") or "tempo", f"-config.file={config}"]
 
@@ -118,3 +173,12 @@ class Receiver:
 def present() -> list[str]:
     """The receivers this machine has."""
     return ["nest", "tempo"] if shutil.which("tempo") else ["nest"]
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        # Files come and go while a receiver works.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
