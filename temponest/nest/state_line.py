@@ -26,6 +26,7 @@ class State:
     Attributes:
         at: monotonic seconds.
         spans: made searchable since the start.
+        logs: log records likewise.
         requests: acknowledged since the start.
         refused: requests refused since the start.
         queue_bytes: acknowledged and not yet searchable.
@@ -34,6 +35,7 @@ class State:
 
     at: float
     spans: int
+    logs: int
     requests: int
     refused: int
     queue_bytes: int
@@ -45,7 +47,13 @@ class State:
         stats, counts = store.stats(), receiver.counts
         disk = stats.segment_bytes + stats.log_bytes + series.disk_bytes
         return cls(
-            time.monotonic(), stats.decoded_spans, counts.accepted, counts.refused, stats.queue_bytes, disk
+            time.monotonic(),
+            stats.decoded_spans,
+            stats.decoded_logs,
+            counts.accepted,
+            counts.refused,
+            stats.queue_bytes,
+            disk,
         )
 
 
@@ -54,6 +62,7 @@ def line(before: State, now: State) -> str:
     seconds = max(now.at - before.at, 1e-9)
     return (
         f"accepted {(now.spans - before.spans) / seconds:,.0f} spans/s"
+        f" and {(now.logs - before.logs) / seconds:,.0f} log records/s"
         f" in {(now.requests - before.requests) / seconds:,.1f} requests/s"
         f", refused {now.refused - before.refused:,}"
         f", queue {now.queue_bytes / MIB:,.1f} MiB, disk {now.disk_bytes / MIB:,.0f} MiB"

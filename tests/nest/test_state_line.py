@@ -16,15 +16,22 @@ from temponest.nest.store.limits import MIB
 from temponest.nest.store.series.store import SeriesStore
 from temponest.nest.store.store import Store
 
-IDLE = State(at=100.0, spans=1000, requests=10, refused=1, queue_bytes=0, disk_bytes=5 * MIB)
+IDLE = State(at=100.0, spans=1000, logs=40, requests=10, refused=1, queue_bytes=0, disk_bytes=5 * MIB)
 LATER = State(
-    at=160.0, spans=601_000, requests=100, refused=3, queue_bytes=3 * MIB // 2, disk_bytes=2048 * MIB
+    at=160.0,
+    spans=601_000,
+    logs=1_240,
+    requests=100,
+    refused=3,
+    queue_bytes=3 * MIB // 2,
+    disk_bytes=2048 * MIB,
 )
 
 
 def test_a_line_says_rates_and_how_full_the_nest_is() -> None:
     assert line(IDLE, LATER) == (
-        "accepted 10,000 spans/s in 1.5 requests/s, refused 2, queue 1.5 MiB, disk 2,048 MiB"
+        "accepted 10,000 spans/s and 20 log records/s in 1.5 requests/s, refused 2, queue 1.5 MiB,"
+        " disk 2,048 MiB"
     )
 
 
@@ -35,7 +42,7 @@ def test_a_state_is_that_of_the_store_and_of_the_receiver(tmp_path: Path) -> Non
     receiver = Receiver(store)
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-    receiver.accept(Signal.TRACES, request.SerializeToString()).result()
+    receiver.accept(Signal.TRACES, request.SerializeToString())[0].result()
     receiver.count(None)
     receiver.count(busy("full", 1.0))
     store.flush()

@@ -13,7 +13,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ..model.signal import Signal
+from . import logs
 from .errors import malformed
+from .partial import Partial
 
 REQUESTS: dict[Signal, type[Message]] = {
     Signal.TRACES: ExportTraceServiceRequest,
@@ -25,22 +27,29 @@ REQUESTS: dict[Signal, type[Message]] = {
 _HEX_FIELDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
-def check(signal: Signal, body: bytes) -> None:
+def check(signal: Signal, body: bytes) -> tuple[bytes, Partial | None]:
     """Refuse a body that is no `Export*ServiceRequest`.
 
     One walk by protobuf's own decoder, which also bounds how deep values nest (100 levels).
+
+    Returns:
+        What is to be kept, and what the sender is told of records that are not.
 
     Raises:
         Refused: the bytes are something else.
     """
     try:
-        REQUESTS[signal].FromString(body)
+        message = REQUESTS[signal].FromString(body)
     except DecodeError:
         raise malformed(f"the body is no OTLP {signal.name.lower()} request in protobuf") from None
+    return _admitted(message, body)
 
 
-def from_json(signal: Signal, body: bytes) -> bytes:
+def from_json(signal: Signal, body: bytes) -> tuple[bytes, Partial | None]:
     """An OTLP/JSON body as protobuf; unknown fields are ignored, as the specification asks.
+
+    Returns:
+        See `check`.
 
     Raises:
         Refused: no JSON, or not of the request's shape.
@@ -53,7 +62,14 @@ def from_json(signal: Signal, body: bytes) -> bytes:
     # The JSON reader of protobuf also raises TypeError and AttributeError where a value has another type.
     except (ValueError, TypeError, AttributeError, RecursionError, json_format.ParseError) as error:
         raise malformed(f"the body is no OTLP {signal.name.lower()} request in JSON: {error}") from None
-    return message.SerializeToString()
+    return _admitted(message, message.SerializeToString())
+
+
+def _admitted(message: Message, encoded: bytes) -> tuple[bytes, Partial | None]:
+    if not isinstance(message, ExportLogsServiceRequest):
+        return encoded, None
+    changed, partial = logs.admit(message, len(encoded))
+    return message.SerializeToString() if changed else encoded, partial
 
 
 def _hex_to_base64(document: Any) -> Any:

@@ -12,6 +12,7 @@ from ..model.signal import Signal
 from ..store.errors import Closed, Full
 from . import status
 from .errors import Refused
+from .partial import Partial
 from .receiver import Receiver, refusal
 
 SERVICES = {
@@ -64,21 +65,23 @@ def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
 def _export(receiver: Receiver, signal: Signal) -> _Handler:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            _take(receiver, signal, body)
+            partial = _take(receiver, signal, body)
         except Refused as refused:
             receiver.count(refused)
             context.set_trailing_metadata((("grpc-status-details-bin", status.encode(refused)),))
             context.abort(_CODES[int(refused.code)], refused.message)
         receiver.count(None)
-        return _SUCCESS
+        return partial.protobuf() if partial else _SUCCESS
 
     return export
 
 
-def _take(receiver: Receiver, signal: Signal, body: bytes) -> None:
+def _take(receiver: Receiver, signal: Signal, body: bytes) -> Partial | None:
     receiver.reserve(len(body))
     try:
-        receiver.accept(signal, body).result()
+        future, partial = receiver.accept(signal, body)
+        future.result()
+        return partial
     except (Full, Closed) as error:
         raise refusal(error) from None
     finally:

@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from ..model.signal import Signal
 from ..store.errors import Closed, Full
-from . import decode, status
+from . import status
 from .errors import Code, Refused, too_large
 from .inflate import inflate
+from .partial import Partial
 from .receiver import Claim, Receiver, refusal
 
 PROTOBUF = "application/x-protobuf"
@@ -50,12 +51,14 @@ def create_app(receiver: Receiver, *, any_host: bool = False) -> Starlette:
         try:
             if not any_host and not _LOCAL_HOST.fullmatch(request.headers.get("host", "")):
                 raise Refused(Code.INVALID_ARGUMENT, 421, "this Host is not served here; use localhost")
-            await _take(receiver, signal, media_type, request)
+            partial = await _take(receiver, signal, media_type, request)
         except Refused as refused:
             receiver.count(refused)
             return _refusal(refused, media_type)
         receiver.count(None)
-        return Response(b"{}" if media_type == JSON else b"", media_type=media_type)
+        if media_type == JSON:
+            return Response(partial.json() if partial else b"{}", media_type=media_type)
+        return Response(partial.protobuf() if partial else b"", media_type=media_type)
 
     routes = [Route("/ready", ready), *(Route(path, export, methods=["POST"]) for path in PATHS)]
     cors = Middleware(
@@ -67,7 +70,7 @@ def create_app(receiver: Receiver, *, any_host: bool = False) -> Starlette:
     return Starlette(routes=routes, middleware=[cors])
 
 
-async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Request) -> None:
+async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Request) -> Partial | None:
     if media_type not in {PROTOBUF, JSON}:
         raise Refused(
             Code.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}, not {media_type!r}"
@@ -76,19 +79,20 @@ async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Re
     with receiver.claim() as claim:
         body = await _read(claim, request, receiver.max_body)
         try:
-            future = await run_in_threadpool(_prepare, receiver, claim, signal, media_type, encoding, body)
+            future, partial = await run_in_threadpool(
+                _prepare, receiver, claim, signal, media_type, encoding, body
+            )
             await asyncio.wrap_future(future)
         except (Full, Closed) as error:
             raise refusal(error) from None
+    return partial
 
 
 def _prepare(
     receiver: Receiver, claim: Claim, signal: Signal, media_type: str, encoding: str, body: bytes
-) -> Future[None]:
+) -> tuple[Future[None], Partial | None]:
     plain = inflate(body, encoding, receiver.max_body, claim.grow)
-    if media_type == JSON:
-        return receiver.accept(signal, decode.from_json(signal, plain), checked=True)
-    return receiver.accept(signal, plain)
+    return receiver.accept(signal, plain, json=media_type == JSON)
 
 
 async def _read(claim: Claim, request: Request, limit: int) -> bytes:

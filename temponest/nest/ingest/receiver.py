@@ -13,6 +13,7 @@ from ..store.errors import Closed, Full
 from ..store.store import Store
 from . import decode
 from .errors import Refused, busy
+from .partial import Partial
 
 # The OTLP specification recommends this limit after decompression.
 MAX_BODY = 64 * 1024 * 1024
@@ -90,20 +91,26 @@ class Receiver:
         """What one request holds of the bytes in flight, given back at the end of a `with` block."""
         return Claim(self)
 
-    def accept(self, signal: Signal, body: bytes, *, checked: bool = False) -> Future[None]:
-        """Check one decompressed protobuf request and hand it to the store.
+    def accept(
+        self, signal: Signal, body: bytes, *, json: bool = False
+    ) -> tuple[Future[None], Partial | None]:
+        """Check one decompressed request and hand it to the store.
+
+        Args:
+            signal: what it holds.
+            body: in protobuf, or in JSON.
+            json: which of the two.
 
         Returns:
             A future that is done once the request is durable, the moment to acknowledge it; or that has the
-            `Full` or `Closed` for which it was not kept.
+            `Full` or `Closed` for which it was not kept. With it what to say of records that were left out.
 
         Raises:
             Refused: it cannot be decoded, or the store takes nothing now.
         """
-        if not checked:
-            decode.check(signal, body)
+        kept, partial = decode.from_json(signal, body) if json else decode.check(signal, body)
         try:
-            return self._store.append(signal, body)
+            return self._store.append(signal, kept), partial
         except (Full, Closed) as error:
             raise refusal(error) from None
 

@@ -1,4 +1,4 @@
-"""What queries see: some rows of spans as columns, in memory or in a file."""
+"""What queries see: some rows of spans or log records as columns, in memory or in a file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 
 from ..model.fetch import AttributeScope, FetchRequest
 from .names import attribute_names, operations
+from .schema import SPANS, Shape
 
 
 class Block(Protocol):
-    """An unchanging set of spans. Columns that nobody asks for are not read."""
+    """An unchanging set of spans or log records. Columns that nobody asks for are not read."""
 
+    shape: Shape
     rows: int
     start_min: int
     start_max: int
@@ -27,6 +29,10 @@ class Block(Protocol):
 
     def read(self, names: Sequence[str]) -> pa.Table:
         """Those of the columns that exist, over all rows."""
+        ...
+
+    def take(self, rows: npt.NDArray[np.int64]) -> pa.Table:
+        """Every column of these rows, in their order; the fixed ones always."""
         ...
 
     def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
@@ -75,10 +81,11 @@ def _without_stray_indices(chunk: pa.DictionaryArray) -> pa.DictionaryArray:
 class MemoryBlock:
     """A table of the recent buffer as a block."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, shape: Shape = SPANS) -> None:
+        self.shape = shape
         self.table = one_chunk(table)
         self.rows = table.num_rows
-        bounds = pc.min_max(table.column("start_ns"))
+        bounds = pc.min_max(table.column(shape.time))
         self.start_min: int = bounds["min"].as_py() or 0
         self.start_max: int = bounds["max"].as_py() or 0
         self._names = frozenset(table.schema.names)
@@ -93,10 +100,14 @@ class MemoryBlock:
         """Those of the columns that exist."""
         return self.table.select([name for name in names if name in self._names])
 
+    def take(self, rows: npt.NDArray[np.int64]) -> pa.Table:
+        """Every column of these rows, in their order."""
+        return self.table.take(pa.array(rows))
+
     def traces(self, trace_ids: Sequence[bytes]) -> pa.Table | None:
         """Every column of the rows of these traces, None when there are none."""
         rows = rows_of_traces(self.table.column("trace_id"), trace_ids)
-        return self.table.take(pa.array(rows)) if len(rows) else None
+        return self.take(rows) if len(rows) else None
 
     def operations(self) -> dict[str, list[tuple[str, int]]]:
         """For each service its span names and kinds."""
@@ -116,7 +127,7 @@ class MemoryBlock:
 
 
 def overlaps(block: Block, request: FetchRequest) -> bool:
-    """Whether a block has spans that start in the window of a request."""
+    """Whether a block has rows that lie in the window of a request."""
     return block.start_max >= request.start_ns and (not request.end_ns or block.start_min < request.end_ns)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..model.signal import Signal
 from .errors import Corrupt
 from .layout import write_atomically
 
@@ -20,11 +21,12 @@ class Entry:
 
     Attributes:
         name: of its files, without suffix.
-        rows: spans in it.
+        signal: whether it holds spans or log records.
+        rows: spans or log records in it.
         bytes: of its files.
-        start_min: least start of a span, nanoseconds.
-        start_max: greatest start of a span.
-        first_sequence: first log record whose spans are in it.
+        start_min: least start of a span or time of a log record, nanoseconds.
+        start_max: greatest one.
+        first_sequence: first record of the log whose contents are in it.
         last_sequence: last one.
         sealed_ns: when it was sealed; of merged segments the newest.
         owner: the service it belongs to, when one made nearly all of it; else "".
@@ -32,6 +34,7 @@ class Entry:
     """
 
     name: str = ""
+    signal: Signal = Signal.TRACES
     rows: int = 0
     bytes: int = 0
     start_min: int = 0
@@ -55,7 +58,7 @@ class Entry:
         """The entry from JSON types; fields of later versions are ignored."""
         known = {field.name for field in fields(cls)}
         entry = cls(**{name: value for name, value in found.items() if name in known})
-        return entry.replaced(sources=tuple(entry.sources))
+        return entry.replaced(sources=tuple(entry.sources), signal=Signal(entry.signal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Catalog:
     """The state of a store at one moment.
 
     Attributes:
-        covered: the last log record whose spans are in segments.
+        covered: the last record of the log whose contents are in segments.
         next_segment: number of the next segment; numbers are never used twice.
         segments: the live ones, in the order they were sealed.
     """

@@ -49,7 +49,7 @@ def rows(block: Block, request: FetchRequest) -> npt.NDArray[np.int64]:
     """Numbers of the rows that may satisfy the request."""
     mask = _conditions(block, request)
     if block.start_min < request.start_ns or (request.end_ns and block.start_max >= request.end_ns):
-        start = columns_of(block.read(["start_ns"]), "start_ns").to_numpy()
+        start = columns_of(block.read([block.shape.time]), block.shape.time).to_numpy()
         inside = start >= request.start_ns
         if request.end_ns:
             inside &= start < request.end_ns

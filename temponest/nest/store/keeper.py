@@ -17,6 +17,7 @@ from .errors import Corrupt
 from .layout import Layout
 from .limits import Limits
 from .recent import Generation
+from .schema import SHAPES
 from .segment import Segment
 from .view import CurrentView
 
@@ -57,7 +58,7 @@ class Keeper:
 
     @property
     def covered(self) -> int:
-        """The last log record whose spans are in segments."""
+        """The last record of the log whose contents are in segments."""
         return self._catalog.covered
 
     def open(self) -> None:
@@ -74,7 +75,8 @@ class Keeper:
                 there.append(entry)
             else:
                 self.lost_segments += 1
-                _log.error("segment %s is missing, its %d spans are lost", entry.name, entry.rows)
+                called = SHAPES[entry.signal].called
+                _log.error("segment %s is missing, its %d %s are lost", entry.name, entry.rows, called)
         self._catalog = Catalog(self._catalog.covered, self._catalog.next_segment, tuple(there))
         self._sweep()
         self._view.change(segments=tuple(Segment(self._layout.segments, entry) for entry in there))
@@ -155,11 +157,14 @@ class Keeper:
     def _seal(self, generation: Generation) -> None:
         number = self._catalog.next_segment
         made: list[Entry] = []
-        if generation.blocks:
-            base = Entry(first_sequence=self.covered + 1, last_sequence=generation.last_sequence)
-            for owner, table in seal.split(seal.table_of(generation)):
+        base = Entry(first_sequence=self.covered + 1, last_sequence=generation.last_sequence)
+        for signal in SHAPES:
+            if not generation.rows(signal):
+                continue
+            for owner, table in seal.split(seal.table_of(signal, generation)):
                 name = f"{number + len(made):08d}"
-                made.append(segment.write(self._layout.segments, name, table, base.replaced(owner=owner)))
+                entry = base.replaced(signal=signal, owner=owner)
+                made.append(segment.write(self._layout.segments, name, table, entry))
         covered = max(self.covered, generation.last_sequence)
         entries = (*self._catalog.segments, *made)
         self._commit(Catalog(covered, number + len(made), entries), frozen=None)
@@ -170,9 +175,11 @@ class Keeper:
         by_name = {one.entry.name: one for one in self._view.now.segments}
         sources = [by_name[entry.name] for entry in group]
         tables = [one.read(sorted(one.names())) for one in sources]
-        table = MemoryBlock(pa.concat_tables(tables, promote_options="default")).table
+        shape = SHAPES[group[0].signal]
+        table = MemoryBlock(pa.concat_tables(tables, promote_options="default"), shape).table
         name = f"{self._catalog.next_segment:08d}"
         merged = Entry(
+            signal=group[0].signal,
             first_sequence=min(entry.first_sequence for entry in group),
             last_sequence=max(entry.last_sequence for entry in group),
             sealed_ns=max(entry.sealed_ns for entry in group),

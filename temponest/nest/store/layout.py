@@ -8,7 +8,8 @@ from pathlib import Path
 
 from .errors import Held, Newer
 
-FORMAT = 1
+# 2: segments of log records beside those of spans.
+FORMAT = 2
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -52,7 +53,7 @@ class Layout:
     def _create(self) -> None:
         for path in (self.log, self.segments, self.aside):
             self._make(path)
-        if not self.format.exists():
+        if not self.format.exists() or int(self.format.read_text().strip() or 0) < FORMAT:
             write_atomically(self.format, f"{FORMAT}\n".encode())
 
     def _make(self, path: Path) -> None:

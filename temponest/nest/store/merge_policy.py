@@ -15,8 +15,8 @@ _FAN_IN = 4
 def groups(entries: Sequence[Entry], limits: Limits) -> list[list[Entry]]:
     """Runs of small segments of one owner, neighbours in time, that together fit in one segment."""
     found: list[list[Entry]] = []
-    by_owner = sorted(entries, key=lambda entry: (entry.owner, entry.name))
-    for _, owned in groupby(by_owner, key=lambda entry: entry.owner):
+    by_owner = sorted(entries, key=lambda entry: (entry.signal, entry.owner, entry.name))
+    for _, owned in groupby(by_owner, key=lambda entry: (entry.signal, entry.owner)):
         run: list[Entry] = []
         for entry in owned:
             small = entry.rows < limits.seal_spans // _FAN_IN and entry.bytes < limits.seal_bytes // _FAN_IN

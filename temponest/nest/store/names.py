@@ -38,15 +38,16 @@ def attribute_names(block: Block, *, listed: bool = True) -> dict[AttributeScope
         AttributeScope.EVENT: set(),
         AttributeScope.LINK: set(),
     }
-    table = block.read(["resource", "scope", "rest", "events", "links"])
+    table = block.read(["resource", "scope", "rest"])
     for encoded in columns_of(table, "resource").unique().to_pylist():
         found[AttributeScope.RESOURCE].update(otlp.resource(encoded).attributes)
     for encoded in columns_of(table, "scope").unique().to_pylist():
         found[AttributeScope.INSTRUMENTATION].update(otlp.scope(encoded).attributes)
     for encoded in set(columns_of(table, "rest").flatten().to_pylist()):
         found[AttributeScope.SPAN].add(otlp.key_value(encoded)[0])
-    if not listed:
+    if not listed or "events" not in block.names():
         return found
+    table = block.read(["events", "links"])
     for encoded in columns_of(table, "events").flatten().to_pylist():
         found[AttributeScope.EVENT].update(otlp.event(encoded).attributes)
     for encoded in columns_of(table, "links").flatten().to_pylist():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from ..model.signal import Signal
 from .arrays import columns_of
 from .block import MemoryBlock
 from .recent import Generation
+from .schema import SHAPES
 
 # A service with a larger share of a generation gets a segment of its own, see retention.py.
 _NOISY_SHARE = 0.75
@@ -27,7 +29,7 @@ def split(table: pa.Table) -> list[tuple[str, pa.Table]]:
     return [(owner, table.filter(pa.array(own))), ("", table.filter(pa.array(~own)))]
 
 
-def table_of(generation: Generation) -> pa.Table:
-    """All spans of a generation as one table."""
-    tables = [block.table for block in generation.blocks]
-    return MemoryBlock(pa.concat_tables(tables, promote_options="default")).table
+def table_of(signal: Signal, generation: Generation) -> pa.Table:
+    """All spans or all log records of a generation as one table."""
+    tables = [block.table for block in generation.blocks(signal)]
+    return MemoryBlock(pa.concat_tables(tables, promote_options="default"), SHAPES[signal]).table

@@ -18,20 +18,19 @@ import pyarrow.parquet as pq
 
 from ..model.fetch import AttributeScope, FetchRequest
 from . import names, summary
+from .arrange import arranged
 from .arrays import columns_of
 from .block import one_chunk, rows_of_traces
 from .catalog import Entry
 from .errors import Corrupt
 from .layout import FILE_MODE, sync_folder
-from .schema import FIXED
+from .schema import SHAPES, Shape
 
 _log = logging.getLogger("temponest.store")
 
 METADATA_KEY = b"temponest"
 # Rows read at once when a trace is looked up; smaller groups make that faster and the file larger.
 _ROW_GROUP = 16 * 1024
-_TIMES = ("start_ns", "duration_ns")
-_IDS = ("span_id", "parent_span_id")
 
 
 def parquet_path(folder: Path, name: str) -> Path:
@@ -44,29 +43,15 @@ def summary_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.summary"
 
 
-def arranged(table: pa.Table) -> pa.Table:
-    """Rows by trace, traces by their first start: what is read together lies together."""
-    ids = columns_of(table, "trace_id")
-    halves = np.frombuffer(ids.buffers()[1], np.uint64, 2 * len(ids), ids.offset * 16).reshape(-1, 2)
-    start = columns_of(table, "start_ns").to_numpy()
-    order = np.lexsort((start, halves[:, 1], halves[:, 0]))
-    high, low = halves[order, 0], halves[order, 1]
-    begins = np.concatenate(([True], (high[1:] != high[:-1]) | (low[1:] != low[:-1])))
-    traces = np.argsort(start[order][begins], kind="stable")
-    position = np.empty(len(traces), np.int64)
-    position[traces] = np.arange(len(traces))
-    order = order[np.argsort(position[np.cumsum(begins) - 1], kind="stable")]
-    return table.take(pa.array(order))
-
-
 def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
     """Write a table as a segment and return its entry with what is known only now.
 
     Raises:
         OSError: the disk is full or worse; nothing is left behind that the catalog would name.
     """
-    table = arranged(table)
-    starts = columns_of(table, "start_ns").to_numpy()
+    shape = SHAPES[entry.signal]
+    table = arranged(table, shape)
+    starts = columns_of(table, shape.time).to_numpy()
     entry = entry.replaced(
         name=name,
         rows=table.num_rows,
@@ -74,8 +59,10 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
         start_max=int(starts.max()),
         sealed_ns=entry.sealed_ns or time.time_ns(),
     )
-    columns = [column for column in table.schema.names if not _says_nothing(table, column)]
+    columns = [column for column in table.schema.names if not _says_nothing(table, column, shape)]
     described = table.select(columns).replace_schema_metadata({METADATA_KEY: json.dumps(entry.as_json())})
+    delta = [column for column in shape.differences if column in columns]
+    plain = {*delta, *shape.ids}
     path = parquet_path(folder, name)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(handle, "wb") as file:
@@ -85,22 +72,22 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
             row_group_size=_ROW_GROUP,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[column for column in columns if column not in (*_TIMES, *_IDS)],
-            column_encoding=dict.fromkeys(_TIMES, "DELTA_BINARY_PACKED"),
-            write_statistics=["start_ns"],
+            use_dictionary=[column for column in columns if column not in plain],
+            column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
+            write_statistics=[shape.time],
             write_page_checksum=True,
         )
         file.flush()
         os.fsync(file.fileno())
-    summary.write(summary_path(folder, name), *summary.summarize(table))
+    summary.write(summary_path(folder, name), *summary.summarize(table, shape))
     sync_folder(folder)
     size = path.stat().st_size + summary_path(folder, name).stat().st_size
     return entry.replaced(bytes=size)
 
 
-def _says_nothing(table: pa.Table, column: str) -> bool:
+def _says_nothing(table: pa.Table, column: str, shape: Shape) -> bool:
     """Whether a fixed column is null or zero everywhere; it is left out then, which makes lookups faster."""
-    if column not in FIXED.names:
+    if column not in shape.fixed.names:
         return False
     values = table.column(column)
     if pa.types.is_unsigned_integer(values.type):
@@ -108,8 +95,8 @@ def _says_nothing(table: pa.Table, column: str) -> bool:
     return bool(values.null_count == len(values))
 
 
-def _nothing(column: str, rows: int) -> pa.Array:
-    kind = FIXED.field(column).type
+def _nothing(column: str, rows: int, shape: Shape) -> pa.Array:
+    kind = shape.fixed.field(column).type
     return pa.array(np.zeros(rows, np.uint32)) if pa.types.is_unsigned_integer(kind) else pa.nulls(rows, kind)
 
 
@@ -133,6 +120,7 @@ class Segment:
 
     def __init__(self, folder: Path, entry: Entry) -> None:
         self.entry = entry
+        self.shape = SHAPES[entry.signal]
         self.rows = entry.rows
         self.start_min = entry.start_min
         self.start_max = entry.start_max
@@ -145,7 +133,7 @@ class Segment:
     def names(self) -> Collection[str]:
         """The columns there are."""
         if self._names is None:
-            self._names = frozenset(self._open().schema_arrow.names) | frozenset(FIXED.names)
+            self._names = frozenset(self._open().schema_arrow.names) | frozenset(self.shape.fixed.names)
         return self._names
 
     def read(self, names: Sequence[str]) -> pa.Table:
@@ -164,12 +152,11 @@ class Segment:
         rows = rows_of_traces(self._read(file, ["trace_id"]).column("trace_id"), trace_ids)
         if not len(rows):
             return None
-        by_group = ((group, rows[rows // _ROW_GROUP == group]) for group in np.unique(rows // _ROW_GROUP))
-        # Few rows are taken of each group before groups meet: their dictionaries are never unified.
-        return pa.concat_tables(
-            self._rows_of_group(file, int(group), inside - int(group) * _ROW_GROUP)
-            for group, inside in by_group
-        )
+        return self._take(file, rows)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> pa.Table:
+        """Every column of these rows, which ascend."""
+        return self._take(self._open(), rows)
 
     def may_match(self, request: FetchRequest) -> bool:
         """False only when the summary excludes it."""
@@ -212,14 +199,22 @@ class Segment:
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
 
+    def _take(self, file: pq.ParquetFile, rows: npt.NDArray[np.int64]) -> pa.Table:
+        by_group = ((group, rows[rows // _ROW_GROUP == group]) for group in np.unique(rows // _ROW_GROUP))
+        # Few rows are taken of each group before groups meet: their dictionaries are never unified.
+        return pa.concat_tables(
+            self._rows_of_group(file, int(group), inside - int(group) * _ROW_GROUP)
+            for group, inside in by_group
+        )
+
     def _rows_of_group(self, file: pq.ParquetFile, group: int, rows: npt.NDArray[np.int64]) -> pa.Table:
         try:
             table = file.read_row_group(group).take(pa.array(rows))
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
-        for name in FIXED.names:
+        for name in self.shape.fixed.names:
             if name not in table.schema.names:
-                table = table.append_column(name, _nothing(name, len(rows)))
+                table = table.append_column(name, _nothing(name, len(rows), self.shape))
         return table
 
     def _read(self, file: pq.ParquetFile, names: Sequence[str]) -> pa.Table:
@@ -233,14 +228,18 @@ class Segment:
         found = one_chunk(table.select(exact))
         columns = dict(zip(found.schema.names, found.columns, strict=True))
         for name in names:
-            if name not in there and name in FIXED.names:
-                columns[name] = _nothing(name, self.rows)
+            if name not in there and name in self.shape.fixed.names:
+                columns[name] = _nothing(name, self.rows, self.shape)
         return pa.table(columns)
 
     def _broken(self, error: Exception) -> Corrupt:
         if not self.damaged:
             self.damaged = True
             _log.error(
-                "segment %s cannot be read, its %d spans are left out: %s", self._path, self.rows, error
+                "segment %s cannot be read, its %d %s are left out: %s",
+                self._path,
+                self.rows,
+                self.shape.called,
+                error,
             )
         return Corrupt(self._path, 0, str(error))

@@ -14,19 +14,8 @@ from .schema import attribute_of
 
 def spans(table: pa.Table) -> list[Span]:
     """The rows of a table as spans, in the order of the table."""
-    rows = table.num_rows
-    attributes: list[Attributes] = [{} for _ in range(rows)]
-    for name in table.schema.names:
-        described = attribute_of(name)
-        if described is not None and table.column(name).null_count < rows:
-            key = described[1]
-            for row, value in enumerate(_values(table.column(name))):
-                if value is not None:
-                    attributes[row][key] = value
-    fixed = {name: _values(table.column(name)) for name in table.schema.names if attribute_of(name) is None}
-    for row, rest in enumerate(fixed["rest"]):
-        if rest:
-            attributes[row].update(map(otlp.key_value, rest))
+    attributes = attributes_of(table)
+    fixed = {name: values_of(table.column(name)) for name in table.schema.names if attribute_of(name) is None}
     made = zip(
         fixed["trace_id"],
         fixed["span_id"],
@@ -95,6 +84,23 @@ def spans(table: pa.Table) -> list[Span]:
     ]
 
 
+def attributes_of(table: pa.Table) -> list[Attributes]:
+    """The attributes of each row: those with a column, then the others."""
+    rows = table.num_rows
+    attributes: list[Attributes] = [{} for _ in range(rows)]
+    for name in table.schema.names:
+        described = attribute_of(name)
+        if described is not None and table.column(name).null_count < rows:
+            key = described[1]
+            for row, value in enumerate(values_of(table.column(name))):
+                if value is not None:
+                    attributes[row][key] = value
+    for row, rest in enumerate(values_of(table.column("rest"))):
+        if rest:
+            attributes[row].update(map(otlp.key_value, rest))
+    return attributes
+
+
 def without_duplicates(every: Iterable[Span]) -> list[Span]:
     """Spans ordered by start, each once: a sender that missed an acknowledgement sends its spans again."""
     kept: list[Span] = []
@@ -107,7 +113,7 @@ def without_duplicates(every: Iterable[Span]) -> list[Span]:
     return kept
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
+def values_of(column: pa.ChunkedArray) -> list[Any]:
     """A column as Python values; equal values of a dictionary column are one object."""
     made: list[Any] = []
     for chunk in column.chunks:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..model.log import LogSource
 from ..model.signal import Signal
 from ..model.source import SpanSource
 from . import log_reader
@@ -19,6 +20,7 @@ from .keeper import Keeper
 from .layout import FolderLock, Layout
 from .limits import Limits
 from .log import Log, files, size
+from .logs.source import LogSnapshots
 from .snapshot import Snapshots
 from .view import CurrentView
 from .writer import Writer
@@ -34,13 +36,16 @@ class Stats:
         accepted_bodies: bodies acknowledged since the start.
         accepted_bytes: their bytes.
         decoded_spans: spans made searchable since the start, those of the replay included.
+        decoded_logs: log records likewise.
         queue_bytes: bodies acknowledged and not yet decoded.
         recent_spans: searchable spans that are in no segment yet.
+        recent_logs: searchable log records that are in no segment yet.
         segments: number of segments.
         segment_spans: spans in them.
+        segment_logs: log records in them.
         segment_bytes: bytes of their files.
         log_bytes: bytes of the log.
-        oldest_ns: start of the oldest span kept, 0 when there is none.
+        oldest_ns: start of the oldest span or time of the oldest log record kept, 0 when there is none.
         refused: bodies refused because the queue was full or the disk was.
         set_aside: acknowledged bodies that could not be decoded; they are in the folder `aside`.
         dropped_spans: spans without a usable id.
@@ -51,10 +56,13 @@ class Stats:
     accepted_bodies: int
     accepted_bytes: int
     decoded_spans: int
+    decoded_logs: int
     queue_bytes: int
     recent_spans: int
+    recent_logs: int
     segments: int
     segment_spans: int
+    segment_logs: int
     segment_bytes: int
     log_bytes: int
     oldest_ns: int
@@ -79,7 +87,8 @@ class Store:
         self._keeper = Keeper(layout, limits, self._view)
         self._writer = Writer(layout, limits, self._view, self._keeper)
         self._committer: Committer | None = None
-        self.spans: SpanSource = Snapshots(lambda: self._view.now.blocks())
+        self.spans: SpanSource = Snapshots(lambda: self._view.now.blocks(Signal.TRACES))
+        self.logs: LogSource = LogSnapshots(lambda: self._view.now.blocks(Signal.LOGS))
 
     @classmethod
     def open(cls, folder: Path, *, limits: Limits | None = None) -> Store:
@@ -93,7 +102,7 @@ class Store:
         return cls(layout, layout.take(), limits or Limits())
 
     def register(self, signal: Signal, consumer: Consumer) -> None:
-        """Give the bodies of a signal to a consumer; before `start`. Without one they are skipped."""
+        """Give the bodies of a signal that is not kept in segments here to a consumer; before `start`."""
         self._writer.consumers[signal] = consumer
 
     def on_decoded(self, callback: OnDecoded, covered: Callable[[], int] = lambda: 0) -> None:
@@ -169,15 +178,25 @@ class Store:
         view, writer = self._view.now, self._writer
         entries = [segment.entry for segment in view.segments]
         log_bytes = size(self._layout.log)
-        blocks = view.blocks()
+        blocks = [*view.blocks(Signal.TRACES), *view.blocks(Signal.LOGS)]
+
+        def recent(signal: Signal) -> int:
+            return view.recent.rows(signal) + (view.frozen.rows(signal) if view.frozen else 0)
+
+        def sealed(signal: Signal) -> int:
+            return sum(entry.rows for entry in entries if entry.signal is signal)
+
         return Stats(
             accepted_bodies=self._accepted_bodies,
             accepted_bytes=self._accepted_bytes,
             decoded_spans=writer.decoded_spans,
+            decoded_logs=writer.decoded_logs,
             queue_bytes=writer.queue_bytes,
-            recent_spans=view.recent.spans + (view.frozen.spans if view.frozen else 0),
+            recent_spans=recent(Signal.TRACES),
+            recent_logs=recent(Signal.LOGS),
             segments=len(entries),
-            segment_spans=sum(entry.rows for entry in entries),
+            segment_spans=sealed(Signal.TRACES),
+            segment_logs=sealed(Signal.LOGS),
             segment_bytes=sum(entry.bytes for entry in entries),
             log_bytes=log_bytes,
             oldest_ns=min((block.start_min for block in blocks), default=0),

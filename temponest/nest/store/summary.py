@@ -25,7 +25,7 @@ from .errors import Corrupt
 from .filter import parse_id
 from .layout import write_atomically
 from .names import attribute_names, operations
-from .schema import attribute_of
+from .schema import SPANS, Shape, attribute_of
 
 MAGIC = b"NESTSUM1"
 # magic, length of the JSON part, its checksum, length of the trace filter, length of the value filter
@@ -58,10 +58,11 @@ class Summary:
     listed: bool = True
 
 
-def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
+def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
     """The summary of a table, its trace filter and its value filter."""
-    block = MemoryBlock(table)
-    listed = sum(len(columns_of(table, name).flatten()) for name in ("events", "links")) <= _EVENTS
+    block = MemoryBlock(table, shape)
+    lists = [name for name in ("events", "links") if name in shape.fixed.names]
+    listed = sum(len(columns_of(table, name).flatten()) for name in lists) <= _EVENTS
     names = attribute_names(block, listed=listed)
     rest = set[str]()
     hashes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
@@ -73,11 +74,11 @@ def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
             hashes.append(_hash(AttributeScope.SPAN, described[1], _distinct(values)))
             if described[0] in ("int", "float"):
                 ranges |= _range(column, values)
-    for column in ("duration_ns", "kind", "status"):
+    for column in shape.ranges:
         ranges |= _range(column, columns_of(table, column))
     for encoded in set(columns_of(table, "rest").flatten().to_pylist()):
         rest.add(otlp.key_value(encoded)[0])
-    for column, name in (("name", "name"), ("status_message", "statusMessage")):
+    for column, name in shape.texts.items():
         hashes.append(_hash(AttributeScope.INTRINSIC, name, _distinct(columns_of(table, column))))
     for encoded in columns_of(table, "resource").unique().to_pylist():
         hashes += _hash_all(AttributeScope.RESOURCE, otlp.resource(encoded).attributes)
@@ -86,9 +87,9 @@ def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
         hashes += _hash_all(AttributeScope.INSTRUMENTATION, scope.attributes)
         own: dict[str, Value] = {"instrumentation:name": scope.name, "instrumentation:version": scope.version}
         hashes += _hash_all(AttributeScope.INTRINSIC, own)
-    if listed:
+    if lists and listed:
         hashes += _hash_listed(table)
-    by_service = operations(block)
+    by_service = operations(block) if shape is SPANS else {}
     summary = Summary(
         ranges=ranges,
         names={scope.value: sorted(found) for scope, found in names.items() if found},
@@ -96,7 +97,7 @@ def summarize(table: pa.Table) -> tuple[Summary, bytes, bytes]:
         services={name: None if len(found) > _OPERATIONS else found for name, found in by_service.items()},
         listed=listed,
     )
-    ids = columns_of(table, "trace_id").unique().to_pylist()
+    ids = columns_of(table, "trace_id").unique().drop_null().to_pylist()
     traces = bloom.build(bloom.hash_values(0, ids), _TRACE_BITS)
     return summary, traces, bloom.build(np.concatenate(hashes), _VALUE_BITS)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..model.signal import Signal
 from .block import Block
 from .recent import Generation
 from .segment import Segment
@@ -26,12 +27,12 @@ class View:
     frozen: Generation | None = None
     segments: tuple[Segment, ...] = ()
 
-    def blocks(self) -> Sequence[Block]:
-        """Every readable block, newest first."""
-        live: list[Block] = list(self.recent.blocks[::-1])
+    def blocks(self, signal: Signal) -> Sequence[Block]:
+        """Every readable block of a signal, newest first."""
+        live: list[Block] = list(self.recent.blocks(signal)[::-1])
         if self.frozen is not None:
-            live += self.frozen.blocks[::-1]
-        sealed = [segment for segment in self.segments if not segment.damaged]
+            live += self.frozen.blocks(signal)[::-1]
+        sealed = [one for one in self.segments if one.entry.signal is signal and not one.damaged]
         return [*live, *sorted(sealed, key=lambda segment: segment.start_max, reverse=True)]
 
 

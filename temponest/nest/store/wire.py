@@ -28,8 +28,8 @@ _FIXED64, _FIXED32, _DOUBLE, _BOOL = (
 )
 _INT32 = _Field.TYPE_INT32
 
-# message → (number, name, type, repeated); numbers from opentelemetry/proto/trace/v1/trace.proto.
-# kind is an enum there: int32 on the wire, and an unknown number is kept.
+# message → (number, name, type, repeated); numbers from opentelemetry/proto/{trace,logs}/v1/*.proto.
+# kind and severity are enums there: int32 on the wire, and an unknown number is kept.
 _MESSAGES: dict[str, tuple[tuple[int, str, int | str, bool], ...]] = {
     "Request": ((1, "resource_spans", "ResourceSpans", True),),
     "ResourceSpans": ((1, "resource", _BYTES, False), (2, "scope_spans", "ScopeSpans", True)),
@@ -51,6 +51,22 @@ _MESSAGES: dict[str, tuple[tuple[int, str, int | str, bool], ...]] = {
         (14, "dropped_links", _UINT32, False),
         (15, "status", _BYTES, False),
         (16, "flags", _FIXED32, False),
+    ),
+    "LogsRequest": ((1, "resource_logs", "ResourceLogs", True),),
+    "ResourceLogs": ((1, "resource", _BYTES, False), (2, "scope_logs", "ScopeLogs", True)),
+    "ScopeLogs": ((1, "scope", _BYTES, False), (2, "log_records", "LogRecord", True)),
+    "LogRecord": (
+        (1, "time", _FIXED64, False),
+        (2, "severity", _INT32, False),
+        (3, "severity_text", _BYTES, False),
+        (5, "body", _BYTES, False),
+        (6, "attributes", _BYTES, True),
+        (7, "dropped_attributes", _UINT32, False),
+        (8, "flags", _FIXED32, False),
+        (9, "trace_id", _BYTES, False),
+        (10, "span_id", _BYTES, False),
+        (11, "observed", _FIXED64, False),
+        (12, "event_name", _BYTES, False),
     ),
     "KeyValue": ((1, "key", _BYTES, False), (2, "value", "AnyValue", False)),
     "Status": ((2, "message", _BYTES, False), (3, "code", _INT32, False)),
@@ -96,6 +112,8 @@ class Wire:
         pool = ptars.HandlerPool([file])
         messages = file.message_types_by_name
         self._request = pool.get_for_message(messages["Request"])
+        self._logs = pool.get_for_message(messages["LogsRequest"])
+        self._any_value = pool.get_for_message(messages["AnyValue"])
         self._key_value = pool.get_for_message(messages["KeyValue"])
         self._status = pool.get_for_message(messages["Status"])
 
@@ -106,6 +124,18 @@ class Wire:
             ValueError: one of the bodies is no such message.
         """
         return self._request.list_to_record_batch(list(bodies)).column(0)
+
+    def log_requests(self, bodies: Sequence[bytes]) -> pa.ListArray:
+        """`ExportLogsServiceRequest` bodies as resource logs, one list a body.
+
+        Raises:
+            ValueError: one of the bodies is no such message.
+        """
+        return self._logs.list_to_record_batch(list(bodies)).column(0)
+
+    def strings(self, encoded: pa.BinaryArray) -> pa.BinaryArray:
+        """The strings in `AnyValue` messages, null where they hold something else or nothing."""
+        return self._any_value.array_to_record_batch(encoded).column(0)
 
     def key_values(self, encoded: pa.BinaryArray) -> tuple[pa.BinaryArray, pa.StructArray]:
         """`KeyValue` messages as keys and values; `values` has a member for each type, null where absent."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pyarrow as pa
 
 from ..model.signal import Signal
 from .consumer import Consumer, Listener, SpanBatch
@@ -14,7 +16,9 @@ from .keeper import Keeper
 from .layout import Layout, write_atomically
 from .limits import Limits
 from .log_record import Record
+from .logs.decode import LogDecoder
 from .recent import Generation
+from .schema import SHAPES
 from .view import CurrentView
 
 _log = logging.getLogger("temponest.store")
@@ -35,6 +39,7 @@ class Writer:
         self.consumers: dict[Signal, Consumer] = {}
         self.listeners: list[Listener] = []
         self._decoder = Decoder(limits.columns)
+        self._log_decoder = LogDecoder(limits.columns)
         self._changed = threading.Condition()
         self._waiting: list[Record] = []
         self._admitted_bytes = 0
@@ -47,6 +52,7 @@ class Writer:
         self._unsealed_bytes = 0
         self._unsealed_since = 0.0
         self.decoded_spans = 0
+        self.decoded_logs = 0
         self.set_aside = 0
 
     @property
@@ -138,6 +144,7 @@ class Writer:
                 return
         if self._persist():
             self._decoder.renew()
+            self._log_decoder.renew()
             self._unsealed_bytes = 0
             self._view.change(frozen=self._view.now.recent, recent=Generation())
             self._keeper.seal(self._last)
@@ -172,7 +179,10 @@ class Writer:
     def _due(self, asked: bool = False) -> bool:
         """Whether the recent buffer is to become a segment: it is large, or old, or somebody asked."""
         recent = self._view.now.recent
-        if recent.spans >= self._limits.seal_spans or recent.bytes >= self._limits.recent_bytes:
+        if (
+            max(map(recent.rows, SHAPES)) >= self._limits.seal_spans
+            or recent.bytes >= self._limits.recent_bytes
+        ):
             return True
         if self._unsealed_bytes >= self._limits.seal_bytes:
             return True
@@ -216,13 +226,10 @@ class Writer:
         for record in group:
             self._unsealed_bytes += len(record.body)
             consumer = self.consumers.get(record.signal)
-            if (
-                record.signal is not Signal.TRACES
-                and consumer is not None
-                and record.sequence > consumer.covered
-            ):
+            if record.signal not in SHAPES and consumer is not None and record.sequence > consumer.covered:
                 self._take(consumer, record)
         self._add([record for record in group if record.signal is Signal.TRACES])
+        self._add_logs([record for record in group if record.signal is Signal.LOGS])
         self._last = group[-1].sequence
 
     def _take(self, consumer: Consumer, record: Record) -> None:
@@ -232,21 +239,37 @@ class Writer:
             self._set_aside(record, error)
 
     def _add(self, records: Sequence[Record]) -> None:
+        for part, table in self._decoded(self._decoder.decode, records):
+            self._add_spans(part, table)
+
+    def _add_logs(self, records: Sequence[Record]) -> None:
+        for part, table in self._decoded(self._log_decoder.decode, records):
+            if part[-1].sequence > self._keeper.covered:
+                self._view.now.recent.add(Signal.LOGS, table, part[-1].sequence)
+                self.decoded_logs += table.num_rows
+
+    def _decoded(
+        self, decode: Callable[[list[bytes]], pa.Table], records: Sequence[Record]
+    ) -> Iterator[tuple[Sequence[Record], pa.Table]]:
+        """The records as tables; one that cannot be decoded is set aside."""
         if not records:
             return
         try:
-            table = self._decoder.decode([record.body for record in records])
+            table = decode([record.body for record in records])
         except Exception as error:  # noqa: BLE001 - one body must not stop all that follow it
             if len(records) == 1:
                 self._set_aside(records[0], error)
                 return
             # One body is bad: halving finds it without decoding every other one alone.
-            self._add(records[: len(records) // 2])
-            self._add(records[len(records) // 2 :])
+            yield from self._decoded(decode, records[: len(records) // 2])
+            yield from self._decoded(decode, records[len(records) // 2 :])
             return
+        yield records, table
+
+    def _add_spans(self, records: Sequence[Record], table: pa.Table) -> None:
         first, last = records[0].sequence, records[-1].sequence
         if last > self._keeper.covered:
-            self._view.now.recent.add(table, last)
+            self._view.now.recent.add(Signal.TRACES, table, last)
             self.decoded_spans += table.num_rows
         for listener in self.listeners:
             if first <= listener.covered():

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from temponest.nest.model.log import LogRequest
 from temponest.nest.model.signal import Signal
 from temponest.nest.store.errors import Full
 from temponest.nest.store.limits import Limits
 from temponest.nest.store.store import Store
 
-from .otlp import Given, body, trace_id
+from .otlp import Given, GivenLog, body, log_body, trace_id
 
 # Small segments: the process is as often killed while it seals or merges as while it appends.
 LIMITS = Limits(seal_spans=200, linger_seconds=0.005)
@@ -28,7 +29,7 @@ SPANS = 20
 
 @dataclass
 class Outcome:
-    """Traces acknowledged over all rounds, and those of them that were not there whole afterwards."""
+    """Traces acknowledged with a log record each, and those that were not there whole afterwards."""
 
     acknowledged: int = 0
     missing: int = 0
@@ -71,12 +72,15 @@ def kill_rounds(folder: Path, rounds: int, seed: int) -> Outcome:
 
 
 def missing(folder: Path, traces: Iterable[int]) -> int:
-    """How many of the traces are not there whole."""
+    """How many of the traces are not there whole, their log record included."""
     store = Store.open(folder, limits=LIMITS)
     store.start()
-    found = store.spans.traces([trace_id(one) for one in traces], lambda: False)
+    wanted = [trace_id(one) for one in traces]
+    found = store.spans.traces(wanted, lambda: False)
+    batches = store.logs.logs(LogRequest(0, 2**63 - 1), lambda: False)
+    logged = {batch_id for batch in batches for batch_id in batch.field("trace_id").values}
     store.close()
-    return sum(len(found.get(trace_id(one), ())) != SPANS for one in traces)
+    return sum(len(found.get(one, ())) != SPANS or one.hex() not in logged for one in wanted)
 
 
 def write(folder: Path, number: int) -> None:
@@ -91,6 +95,7 @@ def write(folder: Path, number: int) -> None:
         )
         try:
             store.append(Signal.TRACES, encoded).result()
+            store.append(Signal.LOGS, log_body(GivenLog(f"of {trace}", trace=trace))).result()
         except Full:
             continue
         print(trace, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
@@ -69,6 +70,51 @@ def body(*spans: Given) -> bytes:
             _attributes(event.attributes, attributes)
         for link in given.links:
             span.links.add(trace_id=trace_id(link), span_id=span_id(link))
+    return request.SerializeToString()
+
+
+@dataclass
+class GivenLog:
+    """A log record as a test writes it down; the rest has defaults."""
+
+    body: Value = "hello"
+    time: int = EPOCH
+    observed: int = 0
+    service: str = "auth"
+    severity: int = 9
+    severity_text: str = ""
+    trace: int = 0
+    span: int = 0
+    event_name: str = ""
+    flags: int = 0
+    dropped: int = 0
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    resource: Mapping[str, Value] = field(default_factory=dict)
+
+
+def log_body(*records: GivenLog) -> bytes:
+    """One export request with each log record under its own resource."""
+    request = ExportLogsServiceRequest()
+    for given in records:
+        group = request.resource_logs.add()
+        _attributes(group.resource.attributes, {"service.name": given.service, **given.resource})
+        scoped = group.scope_logs.add()
+        scoped.scope.name = "tests"
+        scoped.scope.version = "1"
+        record = scoped.log_records.add(
+            time_unix_nano=given.time,
+            observed_time_unix_nano=given.observed,
+            severity_text=given.severity_text,
+            trace_id=trace_id(given.trace) if given.trace else b"",
+            span_id=span_id(given.span) if given.span else b"",
+            event_name=given.event_name,
+            flags=given.flags,
+            dropped_attributes_count=given.dropped,
+        )
+        record.severity_number = given.severity  # type: ignore[assignment] # any number is allowed on the wire
+        if given.body is not None:
+            record.body.CopyFrom(any_value(given.body))
+        _attributes(record.attributes, given.attributes)
     return request.SerializeToString()
 
 

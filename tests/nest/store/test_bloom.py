@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from temponest.nest.model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
 from temponest.nest.store import bloom, summary
 from temponest.nest.store.decode import Decoder
+from temponest.nest.store.schema import SPANS
 
 from .otlp import Given, body
 
@@ -39,7 +40,7 @@ def test_an_empty_filter_has_nothing() -> None:
 
 def test_numbers_and_booleans_are_different_questions(tmp_path: Path) -> None:
     table = Decoder(10).decode([body(Given(attributes={"flag": True}))])
-    summary.write(tmp_path / "x", *summary.summarize(table))
+    summary.write(tmp_path / "x", *summary.summarize(table, SPANS))
     found = summary.SummaryFile(tmp_path / "x")
     flag = Attribute(AttributeScope.SPAN, "flag")
     answers = [

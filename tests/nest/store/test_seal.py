@@ -7,11 +7,12 @@ import os
 import numpy as np
 import pytest
 
+from temponest.nest.store.arrange import arranged
 from temponest.nest.store.arrays import columns_of
 from temponest.nest.store.decode import Decoder
 from temponest.nest.store.limits import Limits
+from temponest.nest.store.schema import SPANS
 from temponest.nest.store.seal import split
-from temponest.nest.store.segment import arranged
 
 from .conftest import Open, keep
 from .otlp import EPOCH, Given, body, trace_id
@@ -44,7 +45,7 @@ def test_rows_lie_by_trace_and_traces_by_time() -> None:
         Given(trace=1, span=3, start=EPOCH + 5),
         Given(trace=2, span=4, start=EPOCH + 20),
     ]
-    table = arranged(Decoder(10).decode([body(*given)]))
+    table = arranged(Decoder(10).decode([body(*given)]), SPANS)
     spans = [int.from_bytes(one) for one in columns_of(table, "span_id").to_pylist()]
     assert spans == [2, 4, 3, 1]
 
@@ -56,7 +57,7 @@ def test_arranging_keeps_every_row() -> None:
         for span, (trace, start) in enumerate(dice.integers(1, 20, (200, 2)), 1)
     ]
     table = Decoder(10).decode([body(*given)])
-    assert sorted(arranged(table).column("span_id").to_pylist()) == sorted(
+    assert sorted(arranged(table, SPANS).column("span_id").to_pylist()) == sorted(
         table.column("span_id").to_pylist()
     )
 

@@ -1,0 +1,1 @@
+"""Log records: bodies to columns, and the answers to questions about them."""

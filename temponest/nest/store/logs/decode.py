@@ -1,0 +1,101 @@
+"""Bodies to columns, thousands of log records at a time. The layout of the result is in schema.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from ...model.log import text_of
+from .. import otlp
+from ..arrays import ids, nanoseconds, parents, spread, string, table_of, text
+from ..attributes import AttributeColumns, capped
+from ..resources import resources
+from ..schema import LOG_FIXED, WIRE
+from ..wire import Wire
+
+
+class LogDecoder:
+    """Turns bodies into tables. Not thread-safe: it remembers which attributes have columns.
+
+    Args:
+        columns: how many attributes may have a column of their own until `renew` is called.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._wire = Wire()
+        self._attributes = AttributeColumns(self._wire, columns)
+
+    def renew(self) -> None:
+        """Forget which attributes have columns: a new segment begins."""
+        self._attributes.renew()
+
+    def decode(self, bodies: Sequence[bytes]) -> pa.Table:
+        """All log records of the bodies in their order.
+
+        Raises:
+            ValueError: one of the bodies is no `ExportLogsServiceRequest`; none was taken.
+        """
+        resource_logs = self._wire.log_requests(bodies).flatten()
+        scope_lists = resource_logs.field("scope_logs")
+        scope_logs = scope_lists.flatten()
+        record_lists = scope_logs.field("log_records")
+        records = record_lists.flatten()
+        if not len(records):
+            return LOG_FIXED.empty_table()
+        scope_of = parents(record_lists)
+        resource_of = parents(scope_lists)[scope_of]
+        attributes, dropped = capped(records.field("attributes"), records.field("dropped_attributes"))
+        return table_of(
+            LOG_FIXED,
+            {
+                **_times(records),
+                "severity": pc.cast(records.field("severity"), pa.int8(), safe=False),
+                "severity_text": text(records.field("severity_text"), empty_is_null=True),
+                **self._bodies(records.field("body")),
+                "event_name": text(records.field("event_name"), empty_is_null=True),
+                "trace_id": ids(records.field("trace_id"), 16),
+                "span_id": ids(records.field("span_id"), 8),
+                **resources(resource_logs.field("resource"), resource_of),
+                "scope": spread(scope_logs.field("scope").dictionary_encode(), scope_of),
+                "flags": records.field("flags"),
+                "dropped_attributes": dropped,
+                **self._attributes.decode(attributes),
+            },
+        )
+
+    def _bodies(self, encoded: pa.BinaryArray) -> dict[str, pa.Array]:
+        """The body as a line of text, and as it was sent where it is no string."""
+        distinct = encoded.dictionary_encode()
+        lines = string(self._wire.strings(distinct.dictionary))
+        if not lines.null_count:
+            return {
+                "body": pa.DictionaryArray.from_arrays(distinct.indices, lines),
+                "body_value": pa.nulls(len(encoded), WIRE),
+            }
+        others = np.flatnonzero(lines.is_null().to_numpy(zero_copy_only=False))
+        encoded_others = distinct.dictionary.take(pa.array(others))
+        texts = lines.to_pylist()
+        # Where a body is in the dictionary of those that are no strings; -1 for strings and for none.
+        at, empty = np.full(len(lines), -1, np.int32), np.zeros(len(lines), np.bool_)
+        for number, (index, one) in enumerate(zip(others.tolist(), encoded_others.to_pylist(), strict=True)):
+            value = otlp.value(AnyValue.FromString(one))
+            texts[index], empty[index] = text_of(value), value is None
+            at[index] = -1 if value is None else number
+        codes = distinct.indices.to_numpy()
+        of = at[codes]
+        return {
+            "body": pa.DictionaryArray.from_arrays(
+                pa.array(codes, mask=empty[codes]), pa.array(texts, pa.string())
+            ),
+            "body_value": pa.DictionaryArray.from_arrays(pa.array(of, mask=of < 0), encoded_others),
+        }
+
+
+def _times(records: pa.StructArray) -> dict[str, pa.Array]:
+    """When it happened and when it was seen; the second stands for the first where a sender lacks it."""
+    time, observed = nanoseconds(records.field("time")), nanoseconds(records.field("observed"))
+    return {"time_ns": pa.array(np.where(time == 0, observed, time)), "observed_ns": pa.array(observed)}
