@@ -109,7 +109,7 @@ def setup_tracing(
             _spans, _span_target = _span_queue(identity, exporter), exporter.target
             _spans.gather = provider.encode_ended
             provider.send_to(_spans.put, _spans.flush, together=True)
-            where.append(f"to {exporter.target} by {exporter.target.protocol}")
+            where.append(f"to {exporter.target.way} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:
             from .trace.console import ConsoleProcessor
 
@@ -172,7 +172,7 @@ def setup_metrics(
         wanted = _exporters("OTEL_METRICS_EXPORTER")
         if "otlp" in wanted and (exporter := _exporter(Signal.METRICS, otlp_endpoint)) is not None:
             every = _send_metrics(provider, identity, exporter, export_interval_millis)
-            where.append(f"to {exporter.target} by {exporter.target.protocol} every {every:g} s")
+            where.append(f"to {exporter.target.way} by {exporter.target.protocol} every {every:g} s")
         if "console" in wanted:
             _print_metrics(provider, export_interval_millis)
             where.append("to the console")

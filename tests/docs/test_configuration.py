@@ -67,6 +67,9 @@ def test_every_variable_that_is_read_is_on_the_page_and_no_other(monkeypatch: py
     assert documented - read == set()
 
 
-@pytest.mark.parametrize("name", ["ENVIRONMENT", "TELEMETRY_ENABLED", "XDG_DATA_HOME"])
+@pytest.mark.parametrize(
+    "name",
+    ["ENVIRONMENT", "TELEMETRY_ENABLED", "XDG_DATA_HOME", "GRPC_PROXY", "NO_PROXY", "NO_GRPC_PROXY"],
+)
 def test_variables_of_other_families_are_on_the_page(name: str) -> None:
     assert f"| `{name}` |" in PAGE

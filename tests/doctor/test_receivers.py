@@ -13,6 +13,7 @@ from temponest.cli.main import main
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.doctor.finding import Severity
 from tests.journeys.conftest import Nest
+from tests.telemetry.otlp.proxies import http_proxy
 
 from .conftest import CERTIFICATES, examine, first, listen_in_silence, serve_grpc, serve_http
 
@@ -98,6 +99,21 @@ def test_a_certificate_is_not_trusted(nest: Nest, monkeypatch: pytest.MonkeyPatc
     assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in finding.fix
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(CERTIFICATES / "ca.pem"))
     assert "certificate" not in first(examine(nest, endpoint=url)).what
+
+
+def test_a_receiver_behind_a_proxy(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = int(nest.url("OTLP/gRPC").rpartition(":")[2])
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
+    with http_proxy(nest=port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{proxy.port}")
+        assert examine(nest, endpoint=f"http://nest.test:{port}").severity is Severity.OK
+        assert f"CONNECT nest.test:{port} HTTP/1.1" in proxy.asked
+        proxy.status = 403
+        finding = first(examine(nest, endpoint=f"http://nest.test:{port}"))
+        assert finding.what == f"the proxy http://{LOOPBACK}:{proxy.port} answers 403"
+        assert finding.fix.endswith("NO_PROXY=nest.test")
+    away = first(examine(nest, endpoint=f"http://nest.test:{port}"))
+    assert away.what.startswith(f"the proxy http://{LOOPBACK}:{proxy.port} cannot be reached")
 
 
 def test_a_path_too_much(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:

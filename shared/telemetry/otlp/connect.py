@@ -1,4 +1,4 @@
-"""Sockets to a receiver: TCP, TLS with its certificates, and the rule that a deadline covers every step."""
+"""Sockets to a receiver: TCP, a proxy, TLS with its certificates; a deadline covers every step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Sequence
 
+from . import proxy
 from .target import Target
 
 
@@ -41,13 +42,31 @@ def tls_context(target: Target, protocols: Sequence[str]) -> ssl.SSLContext:
     return context
 
 
+def dial(target: Target, deadline: float) -> socket.socket:
+    """A TCP connection to a target, or one that its proxy has made or passes requests on from.
+
+    Raises:
+        OSError: there is none by the deadline.
+    """
+    if target.proxy is None:
+        return socket.create_connection((target.host, target.port), timeout=remaining(deadline))
+    raw = proxy.dial(target.proxy, deadline)
+    if target.tunnels:
+        try:
+            proxy.tunnel(raw, target.proxy, target.host, target.port, deadline)
+        except BaseException:
+            raw.close()
+            raise
+    return raw
+
+
 def connect(target: Target, context: ssl.SSLContext | None, deadline: float) -> socket.socket:
     """A connected socket, wrapped in TLS when there is a context.
 
     Raises:
         OSError: no connection by the deadline.
     """
-    raw = socket.create_connection((target.host, target.port), timeout=remaining(deadline))
+    raw = dial(target, deadline)
     try:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -18,6 +18,7 @@ EXPLAIN: Final = {
     401: "the receiver asks for credentials",
     403: "the credentials are refused",
     404: "no OTLP at this path",
+    407: "the proxy asks for credentials: write them as http://user:password@proxy",
 }
 
 
@@ -41,6 +42,11 @@ class HttpTransport:
         }
         if target.gzip:
             self._headers["content-encoding"] = "gzip"
+        self._url = target.path
+        if target.proxy is not None and not target.tunnels:
+            self._url = str(target)
+            if target.proxy.authorization is not None:
+                self._headers["proxy-authorization"] = target.proxy.authorization
 
     def send(self, body: bytes, deadline: float) -> Outcome:
         """Send one request and read the answer.
@@ -93,7 +99,7 @@ class HttpTransport:
             connection.sock = connect(self._target, self._context, deadline)
             self._connection = connection
         connection.sock.settimeout(remaining(deadline))
-        connection.request("POST", self._target.path, body, self._headers)
+        connection.request("POST", self._url, body, self._headers)
         connection.sock.settimeout(remaining(deadline))
         reply = connection.getresponse()
         answer = reply.read(REPLY_BYTES)

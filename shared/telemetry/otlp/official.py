@@ -34,6 +34,12 @@ class OfficialTransport:
             ("grpc.primary_user_agent", USER_AGENT),
             ("grpc.enable_retries", 0),
             ("grpc.max_reconnect_backoff_ms", 1000),
+            # Which proxy, and whether any, is decided the same way as for the other transports.
+            *(
+                [("grpc.enable_http_proxy", 0)]
+                if target.proxy is None
+                else [("grpc.http_proxy", target.proxy.url)]
+            ),
         ]
         compression = library.Compression.Gzip if target.gzip else library.Compression.NoCompression
         address = f"{host}:{target.port}"

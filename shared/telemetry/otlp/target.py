@@ -11,6 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .. import config
+from . import proxy as proxies
+from .proxy import Proxy
 from .request import Signal
 
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
@@ -36,6 +38,7 @@ class Target:
         certificate: file with the certificates to trust, None for the system's.
         client_certificate: file with the certificate to show, None for none.
         client_key: file with its key.
+        proxy: what stands in between, None for nothing.
     """
 
     protocol: str
@@ -49,12 +52,23 @@ class Target:
     certificate: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    proxy: Proxy | None = None
 
     def __str__(self) -> str:
         """The address without query, user or headers, fit for logs."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         path = "" if self.protocol == "grpc" else self.path
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}{path}"
+
+    @property
+    def tunnels(self) -> bool:
+        """Whether the proxy is asked for a connection (CONNECT), rather than to pass on each request."""
+        return self.proxy is not None and (self.secure or self.protocol == "grpc")
+
+    @property
+    def way(self) -> str:
+        """The address and the proxy in front of it, fit for logs."""
+        return str(self) if self.proxy is None else f"{self} through the proxy {self.proxy}"
 
     @classmethod
     def from_environment(cls, signal: Signal, endpoint: str | None = None) -> Target:
@@ -93,10 +107,11 @@ class Target:
                 path = f"{path.rstrip('/')}/v1/{signal}"
             path = path or "/"
             default_port = 443 if secure else (80 if scheme else HTTP_PORT)
+        port = port or default_port
         return cls(
             protocol=protocol,
             host=host,
-            port=port or default_port,
+            port=port,
             path=path,
             secure=secure,
             headers={
@@ -108,6 +123,7 @@ class Target:
             certificate=config.text(name("CERTIFICATE")),
             client_certificate=config.text(name("CLIENT_CERTIFICATE")),
             client_key=config.text(name("CLIENT_KEY")),
+            proxy=proxies.from_environment(host, port, secure=secure, grpc=protocol == "grpc"),
         )
 
 

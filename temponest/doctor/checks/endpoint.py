@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from shared.telemetry.otlp.connect import dial
 from shared.telemetry.otlp.exporter import describe
+from shared.telemetry.otlp.proxy import ProxyError
 from shared.telemetry.otlp.reply import Outcome
 from shared.telemetry.otlp.request import Signal
 from shared.telemetry.otlp.target import GRPC_PORT, HTTP_PORT, Target
@@ -67,6 +69,8 @@ def attempt(target: Target, body: bytes = NO_DATA, timeout: float = TIMEOUT) -> 
 
 def _reach(target: Target) -> Finding | None:
     """What keeps a connection from being made; None when nothing does."""
+    if target.proxy is not None:
+        return _reach_proxy(target)
     try:
         socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -81,7 +85,7 @@ def _reach(target: Target) -> Finding | None:
             f"the name {target.host} is unknown", lost, "correct the host in OTEL_EXPORTER_OTLP_ENDPOINT"
         )
     try:
-        socket.create_connection((target.host, target.port), TIMEOUT).close()
+        _dial(target)
     except TimeoutError:
         return error(
             f"{target} does not answer",
@@ -95,6 +99,23 @@ def _reach(target: Target) -> Finding | None:
             _instead(target),
         )
     return None
+
+
+def _reach_proxy(target: Target) -> Finding | None:
+    try:
+        _dial(target)
+    except ProxyError as problem:
+        return error(
+            str(problem).partition(": ")[0],
+            f"{target} is reached through it, because the environment says so; nothing is sent",
+            "correct https_proxy (http_proxy for an http:// address), or reach the receiver without it: "
+            f"NO_PROXY={target.host}",
+        )
+    return None
+
+
+def _dial(target: Target, timeout: float = TIMEOUT) -> None:
+    dial(target, time.monotonic() + timeout).close()
 
 
 def _instead(target: Target) -> str:
@@ -113,7 +134,7 @@ def _instead(target: Target) -> str:
 
 def _listens(target: Target) -> bool:
     try:
-        socket.create_connection((target.host, target.port), TIMEOUT / 3).close()
+        _dial(target, TIMEOUT / 3)
     except OSError:
         return False
     return True
@@ -185,7 +206,8 @@ def _tls(target: Target) -> tuple[bool, str]:
     context.set_alpn_protocols(["h2", "http/1.1"])
     context.verify_mode = ssl.CERT_NONE  # nothing secret is sent: this only asks whether TLS is spoken
     try:
-        raw = socket.create_connection((target.host, target.port), TIMEOUT)
+        raw = dial(target, time.monotonic() + TIMEOUT)
+        raw.settimeout(TIMEOUT)
         with raw, context.wrap_socket(raw, server_hostname=target.host):
             pass
     except OSError:
@@ -194,7 +216,8 @@ def _tls(target: Target) -> tuple[bool, str]:
         return True, ""
     try:
         trusting = ssl.create_default_context(cafile=target.certificate)
-        raw = socket.create_connection((target.host, target.port), TIMEOUT)
+        raw = dial(target, time.monotonic() + TIMEOUT)
+        raw.settimeout(TIMEOUT)
         with raw, trusting.wrap_socket(raw, server_hostname=target.host):
             return True, ""
     except ssl.SSLCertVerificationError as problem:

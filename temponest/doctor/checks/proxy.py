@@ -12,7 +12,7 @@ from temponest.doctor.subject import Subject, is_loopback
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Proxy variables that catch a loopback address, or that a remote receiver would need."""
+    """Proxy variables that catch a loopback address; `endpoint` tries the proxy that telemetry takes."""
     proxies = getproxies_environment()
     target = subject.target(Signal.TRACES)
     for address in dict.fromkeys((str(target), subject.api(Signal.TRACES), subject.api(Signal.METRICS))):
