@@ -10,7 +10,7 @@ from typing import overload
 
 from starlette.datastructures import QueryParams
 
-from ..traceql.tokens import parse_duration
+from ..model.duration import parse_duration
 from .errors import RequestError
 
 _HEX = re.compile(r"[0-9a-fA-F]{1,32}")

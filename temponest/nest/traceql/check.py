@@ -6,9 +6,9 @@ A query that passes has an answer; every later pass relies on it.
 from __future__ import annotations
 
 from ..model.fetch import Attribute, AttributeScope
+from ..model.regex import check_pattern
 from .errors import InvalidQueryError, UnsupportedError
 from .printer import Node, print_node
-from .regex import check_pattern
 from .tree import (
     NUMERIC,
     Aggregate,

@@ -10,46 +10,15 @@ TraceQLError
 
 from __future__ import annotations
 
+from ..model.query_text import QueryTextError
+
 
 class TraceQLError(Exception):
     """A query that cannot be answered; the message is shown to whoever wrote it."""
 
 
-# Characters of a long line shown on either side of an error.
-LINE_SHOWN = 60
-
-
-class ParseError(TraceQLError):
-    """The text is not TraceQL.
-
-    Attributes:
-        line: line of the offending token, from 1.
-        column: its column in characters, from 1.
-        reason: what was found and what was expected.
-        query: the whole text.
-    """
-
-    def __init__(self, reason: str, query: str, position: int) -> None:
-        self.reason = reason
-        self.query = query
-        self.line = query.count("\n", 0, position) + 1
-        start = query.rfind("\n", 0, position) + 1
-        self.column = position - start + 1
-        end = query.find("\n", start)
-        line = query[start : end if end >= 0 else len(query)]
-        # Of a very long line only the neighbourhood, so that the caret is on the same screen.
-        cut = max(0, self.column - 1 - LINE_SHOWN) if len(line) > 2 * LINE_SHOWN else 0
-        self._source_line = line[cut : cut + 2 * LINE_SHOWN]
-        self._caret = self.column - 1 - cut
-        super().__init__(reason)
-
-    def __str__(self) -> str:
-        # A tab in the line is kept before the caret, so that both are as wide in any terminal.
-        indent = "".join(c if c == "\t" else " " for c in self._source_line[: self._caret])
-        return (
-            f"parse error at line {self.line}, col {self.column}: {self.reason}\n"
-            f"  {self._source_line}\n  {indent}^"
-        )
+class ParseError(QueryTextError, TraceQLError):
+    """The text is not TraceQL."""
 
 
 class InvalidQueryError(TraceQLError):

@@ -10,9 +10,9 @@ import operator
 from collections.abc import Callable
 from typing import TypeAlias
 
+from ..model.regex import matcher
 from ..model.span import Value
 from .fold import compute
-from .regex import matcher
 
 Test: TypeAlias = Callable[[Value], bool]
 

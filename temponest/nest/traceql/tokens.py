@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..model.duration import DURATION, MAX_DURATION_CHARACTERS, parse_duration
 from ..model.fetch import Attribute, AttributeScope
+from ..model.query_text import quoted
 from .errors import ParseError
 
 
@@ -35,33 +37,13 @@ class Token:
 
 
 MAX_INTEGER = 2**63 - 1
-# Every unit once with all digits it can need is shorter.
-MAX_DURATION_CHARACTERS = 100
-
 # Longest first: the first alternative that matches wins.
 _SYMBOL = re.compile(r"[&!](?:>>|<<|>|<|~)|!=|=~|>=|<=|>>|<<|&&|\|\||[{}(),=<>~!+\-*/%^|]")
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _NAME = re.compile(r"[^\W\d]\w*")
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?")
-_UNIT = "ns|us|µs|μs|ms|s|m|h|d|w|y"
-# Possessive repeats: a number gives no digit back, so hostile input costs linear time.
-_DURATION = re.compile(rf"(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:{_UNIT}))++(?![\w.])")
-_DURATION_PART = re.compile(rf"(\d+\.?\d*|\.\d+)({_UNIT})")
 _ATTRIBUTE_PART = re.compile(r"[^\s{}()=~!<>&|^,\"]+")
 
-_UNIT_NS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "μs": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-    "d": 86_400_000_000_000,
-    "w": 7 * 86_400_000_000_000,
-    "y": 365 * 86_400_000_000_000,
-}
 _SCOPES = {
     "span": AttributeScope.SPAN,
     "resource": AttributeScope.RESOURCE,
@@ -104,8 +86,6 @@ INTRINSICS = {
     "instrumentation:version": "instrumentation:version",
 }
 
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-
 
 def tokenize(text: str) -> list[Token]:
     """Split a query into tokens, the last of kind END.
@@ -129,7 +109,7 @@ def tokenize(text: str) -> list[Token]:
 def _next(text: str, start: int) -> tuple[Token, int]:
     first = text[start]
     if first == '"' or first == "`":
-        value, end = _string(text, start)
+        value, end = quoted(text, start, ParseError)
         return Token(TokenKind.STRING, value, start, text[start:end]), end
     if number := _NUMBER.match(text, start):
         return _number(text, start, number)
@@ -201,46 +181,8 @@ def _quoted_name(text: str, start: int) -> tuple[str, int]:
     raise ParseError("attribute name is not closed, expected '\"'", text, start)
 
 
-def _string(text: str, start: int) -> tuple[str, int]:
-    if text[start] == "`":
-        end = text.find("`", start + 1)
-        if end < 0:
-            raise ParseError("string is not closed, expected '`'", text, start)
-        return text[start + 1 : end], end + 1
-    out: list[str] = []
-    position = start + 1
-    while position < len(text):
-        char = text[position]
-        if char == '"':
-            return "".join(out), position + 1
-        if char == "\n":
-            break
-        if char == "\\":
-            value, position = _escape(text, position)
-            out.append(value)
-            continue
-        out.append(char)
-        position += 1
-    raise ParseError("string is not closed, expected '\"'", text, start)
-
-
-def _escape(text: str, start: int) -> tuple[str, int]:
-    char = text[start + 1 : start + 2]
-    if char in _ESCAPES:
-        return _ESCAPES[char], start + 2
-    if char in ('"', "\\", "'") and char:
-        return char, start + 2
-    for prefix, digits in (("x", 2), ("u", 4), ("U", 8)):
-        code = text[start + 2 : start + 2 + digits]
-        if char == prefix and re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", code):
-            point = int(code, 16)
-            if point <= 0x10FFFF and not 0xD800 <= point < 0xE000:
-                return chr(point), start + 2 + digits
-    raise ParseError("unknown escape in string", text, start)
-
-
 def _number(text: str, start: int, number: re.Match[str]) -> tuple[Token, int]:
-    if duration := _DURATION.match(text, start):
+    if duration := DURATION.match(text, start):
         text_is_short = len(duration.group()) <= MAX_DURATION_CHARACTERS
         nanoseconds = parse_duration(duration.group()) if text_is_short else MAX_INTEGER + 1
         if nanoseconds > MAX_INTEGER:
@@ -256,15 +198,3 @@ def _number(text: str, start: int, number: re.Match[str]) -> tuple[Token, int]:
             raise ParseError("integer out of range", text, start)
         return Token(TokenKind.INTEGER, int(digits), start, digits), end
     return Token(TokenKind.FLOAT, float(digits), start, digits), end
-
-
-def parse_duration(text: str) -> int:
-    """Nanoseconds of a duration such as `1h30m` or `1.5s`, truncated.
-
-    Raises:
-        ValueError: when it is none.
-    """
-    if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is no duration; write for example 15s or 1m30s")
-    parts = _DURATION_PART.findall(text)
-    return int(sum((int(n) if n.isdecimal() else float(n)) * _UNIT_NS[unit] for n, unit in parts))

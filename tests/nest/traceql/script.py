@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from temponest.nest.model.duration import parse_duration
 from temponest.nest.model.span import Event, Kind, Link, Scope, Span, Status, Value
-from temponest.nest.traceql.tokens import parse_duration
 from tests.nest.make import SECOND, T0, span, span_id, trace_id
 
 _PAIR = re.compile(r'([\w.:/()-]+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+)')

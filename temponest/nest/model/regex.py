@@ -1,4 +1,4 @@
-"""Regular expressions as TraceQL has them: anchored, and RE2, so that every pattern takes linear time."""
+"""Regular expressions of queries: RE2, so that every pattern takes linear time."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def check_pattern(pattern: str) -> str | None:
         reason = error.args[0] if error.args else "malformed"
         return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
     return None
+
+
+def compiled(pattern: str) -> re2._Regexp[bytes]:
+    """The pattern over bytes, for its groups; `check_pattern` must have passed."""
+    return _compile(pattern)
+
+
+def searcher(pattern: str) -> Callable[[str], bool]:
+    """A test whether any part of a string matches; `check_pattern` must have passed."""
+    search = _compile(pattern).search
+    return lambda text: search(text.encode()) is not None
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
