@@ -88,11 +88,14 @@ SERVER = Section("server")
 """The tracing middleware: from the request to its span, and from the response to the span's end."""
 METRICS = Section("metrics")
 """The metrics middleware."""
-CLIENT = Section("client")
-"""The instrumentations of HTTP and database clients."""
+ASYNCPG = Section("asyncpg")
+HTTPX = Section("httpx")
+REDIS = Section("redis")
+REQUESTS = Section("requests")
+"""The instrumentations of clients, each by the name that `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` takes."""
 CUSTOM = Section("custom")
 """Spans that the application makes with `start_as_current_span`."""
-SECTIONS = (SERVER, METRICS, CLIENT, CUSTOM)
+SECTIONS = (SERVER, METRICS, ASYNCPG, HTTPX, REDIS, REQUESTS, CUSTOM)
 
 _export: dict[str, float] = {}
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from temponest import __version__
 
 # Name, module, and the one line that `temponest --help` shows without loading the module.
 COMMANDS = {
+    "completion": ("temponest.cli.commands.completion", "Print the script for bash, fish or zsh."),
+    "cost": ("temponest.cli.commands.cost", "Show what telemetry costs, and what less of it saves."),
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
-    "cost": ("temponest.cli.commands.cost", "Show what telemetry costs each service."),
+    "diff": ("temponest.cli.commands.diff", "Compare two traces."),
     "doctor": ("temponest.cli.commands.doctor", "Find out why traces and metrics do not appear."),
     "init": ("temponest.cli.commands.init", "Add telemetry to a FastAPI service."),
     "mcp": ("temponest.cli.commands.mcp", "Give an agent traces and metrics (MCP)."),
@@ -29,7 +33,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used, so that `--help` starts at once."""
+    """A group whose commands are imported when they are used, so that `--help` and Tab answer at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in alphabetical order."""
@@ -48,8 +52,25 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The table's names and lines, then options: no module is loaded for them either."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS[name][1]) for name in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="temponest")
-def main() -> None:
-    """Observability for Python services without a container."""
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Observability for Python services without a container.
+
+    \b
+    temponest demo                 # see it: two services with live traffic
+    temponest init                 # put it into your service
+    temponest serve                # receive, keep and show
+    temponest doctor               # nothing there? this says why
+    """
+    # Rich reads it by itself (https://no-color.org); click does not.
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
 TIMEOUT = 30.0  # seconds; Tempo's and Prometheus' own default for a query is of this order
+
+
+T = TypeVar("T")
 
 
 class ApiError(Exception):
@@ -25,13 +30,19 @@ class Api:
     """One server.
 
     Args:
-        url: base address, `http://localhost:3200` for instance.
+        url: base address, `http://localhost:3200` or `localhost:3200` for instance.
         token: bearer token, where the server asks for one.
+        timeout: seconds for one answer.
+
+    Raises:
+        ApiError: the address is none.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    name: ClassVar[str] = "the server"
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = TIMEOUT) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+        self._client = httpx.Client(base_url=_address(url), headers=headers, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -46,14 +57,49 @@ class Api:
         wanted = {name: value for name, value in parameters.items() if value is not None}
         try:
             answer = self._client.get(path, params=wanted, headers={"Accept": "application/json"})
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             address = self._client.base_url
-            raise ApiError(f"{address} does not answer ({error}). Is the nest running?") from None
+            raise ApiError(f"{address} does not answer ({error})") from None
         if answer.is_error:
             message = f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}"
             raise ApiError(message, answer.status_code)
         try:
-            document: dict[str, Any] = answer.json()
+            document = answer.json()
         except ValueError:
-            raise ApiError(f"{answer.url} did not answer with JSON. Is the address right?") from None
+            document = None
+        if not isinstance(document, dict):
+            raise ApiError(f"{answer.url} did not answer with a JSON object. Is the address right?")
         return document
+
+    def ask(self, path: str, read: Callable[[dict[str, Any]], T], **parameters: Any) -> T:
+        """What `read` makes of the answer of `get`.
+
+        Raises:
+            ApiError: as `get`, or the answer has another shape than this API's.
+        """
+        document = self.get(path, **parameters)
+        try:
+            return read(document)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+            where = f"{self._client.base_url}{path.lstrip('/')}"
+            raise ApiError(
+                f"{where} answers, but not as {self.name} does ({type(error).__name__}: {error})."
+                " Is the address right?"
+            ) from None
+
+
+def _address(url: str) -> str:
+    """A base address with its scheme.
+
+    Raises:
+        ApiError: it is none.
+    """
+    address = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ApiError(f"{url!r} is no address. Write it as http://localhost:3200")
+    return address

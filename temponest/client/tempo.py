@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
 
 from .api import Api, ApiError
 from .trace import Trace, parse
@@ -23,27 +25,53 @@ class TraceSummary:
 class Tempo(Api):
     """A client of Grafana Tempo or of the nest."""
 
+    name = "Tempo"
+
     def search(
         self, query: str, *, limit: int = 20, start: int | None = None, end: int | None = None
     ) -> list[TraceSummary]:
         """Traces with a span that `query` (TraceQL) selects, newest first; times in seconds."""
-        found = self.get("/api/search", q=query, limit=limit, start=start, end=end)
-        return [
-            TraceSummary(
-                trace_id=item["traceID"].zfill(32),
-                service=item.get("rootServiceName", ""),
-                name=item.get("rootTraceName", ""),
-                start_ns=int(item.get("startTimeUnixNano", 0)),
-                duration_ms=int(item.get("durationMs", 0)),
-            )
-            for item in found.get("traces") or ()
-        ]
+        return self.ask("/api/search", _summaries, q=query, limit=limit, start=start, end=end)
 
     def trace(self, trace_id: str) -> Trace | None:
         """A trace by its id in hex; None when the server has none with this id."""
         try:
-            return parse(self.get(f"/api/v2/traces/{trace_id}"))
+            return self.ask(f"/api/v2/traces/{quote(trace_id, safe='')}", parse)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+    def tags(self) -> list[str]:
+        """Names of the attributes of spans and resources, without their scope, sorted."""
+        return self.ask("/api/v2/search/tags", _tags)
+
+    def values(self, attribute: str) -> list[str]:
+        """Values of an attribute as text, sorted.
+
+        Args:
+            attribute: with its scope, `resource.service.name`, or `.name` for any scope.
+        """
+        return self.ask(f"/api/v2/search/tag/{quote(attribute, safe='')}/values", _values)
+
+
+def _summaries(document: dict[str, Any]) -> list[TraceSummary]:
+    return [
+        TraceSummary(
+            trace_id=item["traceID"].zfill(32),
+            service=item.get("rootServiceName", ""),
+            name=item.get("rootTraceName", ""),
+            start_ns=int(item.get("startTimeUnixNano", 0)),
+            duration_ms=int(item.get("durationMs", 0)),
+        )
+        for item in document.get("traces") or ()
+    ]
+
+
+def _tags(document: dict[str, Any]) -> list[str]:
+    named = {scope["name"]: scope.get("tags") or () for scope in document["scopes"]}
+    return sorted({tag for scope in ("resource", "span") for tag in named.get(scope, ())})
+
+
+def _values(document: dict[str, Any]) -> list[str]:
+    return sorted({str(item["value"]) for item in document["tagValues"]})

@@ -39,7 +39,7 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
     colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(trace.services)}
     table = Table.grid(padding=(0, 1), pad_edge=False)
     # One column of space behind each of the first two.
-    table.add_column(no_wrap=True, overflow="ellipsis", width=width - bar_width - DURATION_WIDTH - 2)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width - bar_width - DURATION_WIDTH - 2)
     table.add_column(no_wrap=True, width=bar_width)
     table.add_column(no_wrap=True, width=DURATION_WIDTH, justify="right")
     services = {span.span_id: span.service for span in trace.spans}

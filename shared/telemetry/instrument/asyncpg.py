@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
 
-from ..cost import CLIENT
+from ..cost import ASYNCPG
 from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from ..trace.context import activate, current, deactivate
@@ -187,7 +187,7 @@ class _Calls:
             # The statement by which a pool cleans a connection up is the driver's affair.
             if client.suppressed(context) or query is getattr(connection, "_reset_query", None):
                 return await original(connection, query, *args, **kwargs)
-            cost = CLIENT.begin()
+            cost = ASYNCPG.begin()
             described = self._describe(connection, query, "parameters" if args else "literals")
             if described is None:
                 return await original(connection, query, *args, **kwargs)
@@ -195,7 +195,7 @@ class _Calls:
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
-                CLIENT.end(cost)
+                ASYNCPG.end(cost)
             error_type = None
             try:
                 return await original(connection, query, *args, **kwargs)
@@ -203,7 +203,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                client.end(span, _record, began, attributes, error_type, cost)
+                client.end(span, _record, began, attributes, error_type, ASYNCPG, cost)
 
         return traced
 
@@ -215,7 +215,7 @@ class _Calls:
             context = current()
             if client.suppressed(context):
                 return await original(target, *args, **kwargs)
-            cost = CLIENT.begin()
+            cost = ASYNCPG.begin()
             described = self._describe(*describe(target, *args, **kwargs))
             if described is None:
                 return await original(target, *args, **kwargs)
@@ -223,7 +223,7 @@ class _Calls:
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
-                CLIENT.end(cost)
+                ASYNCPG.end(cost)
             error_type = None
             try:
                 return await original(target, *args, **kwargs)
@@ -231,7 +231,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                client.end(span, _record, began, attributes, error_type, cost)
+                client.end(span, _record, began, attributes, error_type, ASYNCPG, cost)
 
         return traced
 

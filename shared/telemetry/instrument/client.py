@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
-from ..cost import CLIENT
+from ..cost import Section
 from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from .semconv import error_type
@@ -101,6 +101,7 @@ def end(
     began: float,
     attributes: Mapping[str, AnyValue],
     error: str | None,
+    section: Section,
     cost: float,
 ) -> None:
     """End the span of a database operation and have its duration recorded.
@@ -111,17 +112,18 @@ def end(
         began: `perf_counter()` at the start, for the recorder.
         attributes: those the span was started with.
         error: `error.type`, None when all went well.
-        cost: what `CLIENT.begin()` said at the start.
+        section: of the instrumentation, which pays for it.
+        cost: what `section.begin()` said at the start.
     """
     try:
         if cost:
-            cost = CLIENT.resume()
+            cost = section.resume()
         try:
             if record is not None:
                 record(perf_counter() - began, attributes, 0, error)
         finally:
             span.end()
         if cost:
-            CLIENT.add(cost)
+            section.add(cost)
     except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
         report(fault, "ending a database span")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, TracerProvider
 
-from ..cost import CLIENT
+from ..cost import HTTPX
 from ..lifecycle import report
 from ..trace.context import activate, current, deactivate
 from . import client, propagation
@@ -86,14 +86,14 @@ class _Sending:
             if client.http_suppressed(context):
                 response = original(http_client, request)
                 return response
-            cost = CLIENT.begin()
+            cost = HTTPX.begin()
             call = self._begin(request, context)
             if call is None:
                 response = original(http_client, request)
                 return response
             token = activate(call.span)
             if cost:
-                CLIENT.end(cost)
+                HTTPX.end(cost)
             try:
                 response = original(http_client, request)
             except BaseException as error:
@@ -102,10 +102,10 @@ class _Sending:
             finally:
                 deactivate(token)
             if cost:
-                cost = CLIENT.resume()
+                cost = HTTPX.resume()
             self._answered(call, request, response)
             if cost:
-                CLIENT.add(cost)
+                HTTPX.add(cost)
             return response
 
         return send
@@ -118,14 +118,14 @@ class _Sending:
             if client.http_suppressed(context):
                 response = await original(http_client, request)
                 return response
-            cost = CLIENT.begin()
+            cost = HTTPX.begin()
             call = self._begin(request, context)
             if call is None:
                 response = await original(http_client, request)
                 return response
             token = activate(call.span)
             if cost:
-                CLIENT.end(cost)
+                HTTPX.end(cost)
             try:
                 response = await original(http_client, request)
             except BaseException as error:
@@ -134,10 +134,10 @@ class _Sending:
             finally:
                 deactivate(token)
             if cost:
-                cost = CLIENT.resume()
+                cost = HTTPX.resume()
             self._answered(call, request, response)
             if cost:
-                CLIENT.add(cost)
+                HTTPX.add(cost)
             return response
 
         return send

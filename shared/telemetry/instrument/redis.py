@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
-from ..cost import CLIENT
+from ..cost import REDIS
 from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from ..trace.context import current
@@ -102,7 +102,7 @@ class _Calls:
     def sync(self, describe: Any, original: Any) -> Any:
         @functools.wraps(original)
         def traced(target: Any, *args: Any, **options: Any) -> Any:
-            cost = CLIENT.begin()
+            cost = REDIS.begin()
             context = current()
             shape = None if client.suppressed(context) else _described(describe, target, args)
             if shape is None:
@@ -111,7 +111,7 @@ class _Calls:
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
-                CLIENT.end(cost)
+                REDIS.end(cost)
             error_type = None
             try:
                 return original(target, *args, **options)
@@ -119,14 +119,14 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                client.end(span, _record, began, attributes, error_type, cost)
+                client.end(span, _record, began, attributes, error_type, REDIS, cost)
 
         return traced
 
     def asynchronous(self, describe: Any, original: Any) -> Any:
         @functools.wraps(original)
         async def traced(target: Any, *args: Any, **options: Any) -> Any:
-            cost = CLIENT.begin()
+            cost = REDIS.begin()
             context = current()
             shape = None if client.suppressed(context) else _described(describe, target, args)
             if shape is None:
@@ -135,7 +135,7 @@ class _Calls:
             began = perf_counter() if _record is not None else 0.0
             span = self._start_span(name, context, SpanKind.CLIENT, attributes)
             if cost:
-                CLIENT.end(cost)
+                REDIS.end(cost)
             error_type = None
             try:
                 return await original(target, *args, **options)
@@ -143,7 +143,7 @@ class _Calls:
                 error_type = _fail(span, error)
                 raise
             finally:
-                client.end(span, _record, began, attributes, error_type, cost)
+                client.end(span, _record, began, attributes, error_type, REDIS, cost)
 
         return traced
 

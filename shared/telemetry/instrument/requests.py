@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import TracerProvider, set_span_in_context
 
-from ..cost import CLIENT
+from ..cost import REQUESTS
 from ..lifecycle import report
 from ..trace.context import current
 from . import client, propagation
@@ -148,14 +148,14 @@ def _traced(http: HTTPClient, original: Any) -> Any:
         if client.http_suppressed(context):
             response = original(session, request, **kwargs)
             return response
-        cost = CLIENT.begin()
+        cost = REQUESTS.begin()
         hop = _begin(http, request, context)
         if hop is None:
             response = original(session, request, **kwargs)
             return response
         token: Token[_Hop | None] = _hop.set(hop)
         if cost:
-            CLIENT.end(cost)
+            REQUESTS.end(cost)
         try:
             response = original(session, request, **kwargs)
         except BaseException as error:
@@ -164,10 +164,10 @@ def _traced(http: HTTPClient, original: Any) -> Any:
         finally:
             _hop.reset(token)
         if cost:
-            cost = CLIENT.resume()
+            cost = REQUESTS.resume()
         hop.answered(response)
         if cost:
-            CLIENT.add(cost)
+            REQUESTS.add(cost)
         return response
 
     return send

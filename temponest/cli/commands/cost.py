@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+import click
+from rich.console import Console
+from rich.text import Text
+
+from temponest.cli.complete import services
 from temponest.cli.target import Target, asks
-from temponest.client.prometheus import Prometheus
+from temponest.client.cost import Cost, costs
 from temponest.terminal.table import table
 
-WINDOW = "5m"
-
-
-def _by_job(prometheus: Prometheus, query: str) -> dict[str, float]:
-    return {one.labels.get("job", ""): one.samples[-1][1] for one in prometheus.query(query)}
+SAYS = {
+    "server": "the request's own span",
+    "metrics": "MetricsMiddleware",
+    "custom": "spans of the code",
+    "export": "encoding and sending, in threads of its own",
+    "client": "asyncpg, httpx, redis, requests",
+}
 
 
 @click.command()
+@click.option("--service", metavar="NAME", shell_complete=services, help="This one alone.")
 @asks
-def command(target: Target) -> None:
-    """Show what telemetry costs each service, as the service itself measured it.
+def command(target: Target, service: str | None) -> None:
+    """Show what telemetry costs each service, by instrumentation, and what less of it would save.
 
-    CPU is telemetry's share of all CPU time of the service. Sampling saves the part that spans take.
+    It is what the services measured themselves over the last five minutes. CPU is a share of all CPU time of
+    the service. A saving says "up to" where it depends on what callers sample.
+
+    \b
+    temponest cost
+    temponest cost --service temponest-agents --json
     """
-    spent, whole, spans, sent = (
-        _by_job(target.prometheus, f"sum by (job) (rate({metric}[{WINDOW}]))")
-        for metric in (
-            "temponest_telemetry_cpu_time_seconds_total",
-            "process_cpu_time_seconds_total",
-            "otel_sdk_processor_span_processed_total",
-            "temponest_telemetry_export_io_bytes_total",
-        )
-    )
-    found = {
-        job: {
-            "cpu_share": spent[job] / whole[job] if whole.get(job) else None,
-            "cpu_seconds_per_second": spent[job],
-            "spans_per_second": spans.get(job, 0.0),
-            "bytes_per_second": sent.get(job, 0.0),
-        }
-        for job in sorted(spent)
-    }
+    found = {name: one for name, one in costs(target.prometheus).items() if service in {None, name}}
     if target.as_json:
-        target.print_json(found)
-        return
-    if not found:
-        click.echo("No service reports its cost yet; it is sent with its metrics (setup_metrics).")
-        return
-    rows = [
-        (
-            job,
-            "" if one["cpu_share"] is None else f"{one['cpu_share']:.2%}",
-            f"{(one['cpu_seconds_per_second'] or 0) * 1000:.2f} ms/s",
-            f"{one['spans_per_second']:.1f}",
-            f"{(one['bytes_per_second'] or 0) / 1024:.1f} KiB/s",
-        )
-        for job, one in found.items()
-    ]
-    target.console.print(table(("service", ">CPU", ">CPU time", ">spans/s", ">sent"), rows))
+        target.print_json({name: _document(one) for name, one in found.items()})
+    elif found:
+        for name, one in found.items():
+            _show(target.console, name, one)
+        _say_how(found.values())
+    else:
+        click.echo("No service reports its cost yet; it comes with its metrics (setup_metrics).", err=True)
+
+
+def _show(console: Console, name: str, cost: Cost) -> None:
+    whole = f"{_share(cost, cost.seconds)} of its CPU, " if cost.process else ""
+    sent = f"{cost.spans:.1f} spans/s, {cost.bytes_sent / 1024:.1f} KiB/s sent"
+    console.print(Text.assemble((name, "bold"), f": {whole}{_time(cost.seconds)}, {sent}"))
+    console.print(table(("  part", ">CPU", ">CPU time", ""), _parts(cost)))
+    console.print(table(("  turned down", ">saves", ">CPU time"), _savings(cost)))
+    console.print()
+
+
+def _parts(cost: Cost) -> Iterator[tuple[str | Text, ...]]:
+    for part, seconds in cost.parts.items():
+        says = Text(SAYS.get(part, "its client spans"), "dim")
+        yield f"  {part}", _share(cost, seconds), _time(seconds), says
+
+
+def _savings(cost: Cost) -> Iterator[tuple[str, ...]]:
+    for one in cost.savings():
+        share = f"{'up to ' if one.at_most else ''}{_share(cost, one.seconds)}"
+        yield f"  {one.what}", share, _time(one.seconds)
+
+
+def _say_how(found: Iterable[Cost]) -> None:
+    """The variables, once for all services."""
+    ways = {one.what: one.how for cost in found for one in cost.savings() if one.how}
+    for what, how in ways.items():
+        click.echo(f"{what}: {how}")
+
+
+def _share(cost: Cost, seconds: float) -> str:
+    share = cost.share(seconds)
+    return "" if share is None else f"{share:.2%}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms/s"
+
+
+def _document(cost: Cost) -> dict[str, Any]:
+    return {
+        "cpu_share": cost.share(cost.seconds),
+        "cpu_seconds_per_second": cost.seconds,
+        "spans_per_second": cost.spans,
+        "bytes_per_second": cost.bytes_sent,
+        "parts": {
+            part: {"cpu_share": cost.share(seconds), "cpu_seconds_per_second": seconds}
+            for part, seconds in cost.parts.items()
+        },
+        "savings": [
+            {
+                "what": one.what,
+                "how": one.how,
+                "cpu_share": cost.share(one.seconds),
+                "cpu_seconds_per_second": one.seconds,
+                "at_most": one.at_most,
+            }
+            for one in cost.savings()
+        ],
+    }

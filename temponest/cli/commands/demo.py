@@ -17,5 +17,9 @@ def command(once: bool, port_base: int | None) -> None:
     """Run two services, PostgreSQL, Valkey and the nest with live traffic.
 
     Busy ports are replaced by free ones. Ctrl-C stops every process it started.
+
+    \b
+    temponest demo
+    temponest demo --once
     """
     sys.exit(run(Console(), once=once, port_base=port_base))

@@ -29,7 +29,9 @@ def command(
     Run it where the service runs, with the same environment. It sends one test trace and one test metric.
     The exit code is 0 when all is well, 1 for warnings, 2 for errors.
 
-    Example: temponest doctor --service app.main:app --endpoint http://localhost:4317
+    \b
+    temponest doctor
+    temponest doctor --service app.main:app --endpoint http://localhost:4317
     """
     from temponest.doctor import report
     from temponest.doctor.run import diagnose

@@ -16,7 +16,9 @@ from temponest.client.tempo import Tempo
 def command(tempo: str, prometheus: str, token: str | None) -> None:
     """Give an agent traces and metrics, over standard input and output.
 
-    Example, in an agent's configuration: {"command": "temponest", "args": ["mcp"]}
+    \b
+    temponest mcp --tempo http://tempo:3200
+    in an agent's configuration: {"command": "temponest", "args": ["mcp"]}
     """
     try:
         from temponest.mcp.server import create_server

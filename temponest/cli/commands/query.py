@@ -13,6 +13,14 @@ from temponest.terminal.table import table
 STEPS = 60  # a line of this many characters fits beside the labels
 
 
+def _for_people(seconds: int) -> str:
+    """`90 s`, `45 min`, `1 h`: the largest unit that comes out even."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 @click.command()
 @click.argument("query")
 @click.option(
@@ -24,6 +32,7 @@ def command(target: Target, query: str, since: int) -> None:
 
     \b
     temponest query 'sum by (job) (rate(http_server_request_duration_seconds_count[1m]))'
+    temponest query temponest_event_loop_lag_seconds_sum --since 900 --json
     """
     end = time.time()
     found = target.prometheus.query_range(query, end - since, end, max(1.0, since / STEPS))
@@ -31,11 +40,14 @@ def command(target: Target, query: str, since: int) -> None:
         target.print_json([{"labels": one.labels, "samples": one.samples} for one in found])
         return
     if not found:
-        click.echo("No series. The names there are: temponest query 'count by (__name__) ({__name__!=\"\"})'")
+        click.echo(
+            "No series. The names there are: temponest query 'count by (__name__) ({__name__!=\"\"})'",
+            err=True,
+        )
         return
     rows = []
     for one in found:
         values = [value for _, value in one.samples]
         shown = ", ".join(f"{name}={value}" for name, value in sorted(one.labels.items())) or "(no labels)"
         rows.append((shown, sparkline(values), number(values[-1])))
-    target.console.print(table(("series", "last hour" if since == 3600 else "values", ">now"), rows))
+    target.console.print(table(("series", f"!last {_for_people(since)}", ">now"), rows, wrap=True))

@@ -52,7 +52,9 @@ def command(
 ) -> None:
     """Run the nest: receive, store and show telemetry.
 
-    Example: temponest serve --data ./telemetry
+    \b
+    temponest serve
+    temponest serve --data ./telemetry --disk 50
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     folder = data or default_folder()

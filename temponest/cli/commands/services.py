@@ -31,6 +31,12 @@ def _by_service(prometheus: Prometheus, query: str) -> dict[str, float]:
     return {one.labels.get("service", ""): one.samples[-1][1] for one in prometheus.query(query)}
 
 
+def as_document(found: dict[str, tuple[float, float, float]]) -> dict[str, dict[str, float]]:
+    """The same for programs."""
+    names = ("requests_per_second", "error_share", "p95_seconds")
+    return {name: dict(zip(names, values, strict=True)) for name, values in found.items()}
+
+
 def drawn(found: dict[str, tuple[float, float, float]]) -> list[tuple[str | Text, ...]]:
     """Rows of a table of them; errors are red."""
     return [
@@ -50,11 +56,15 @@ COLUMNS = ("service", ">requests/s", ">errors", ">p95")
 @click.command()
 @asks
 def command(target: Target) -> None:
-    """List the services with their requests, errors and p95 of the last five minutes."""
+    """List the services with their requests, errors and p95 of the last five minutes.
+
+    \b
+    temponest services
+    temponest services --json
+    """
     found = red(target.prometheus)
     if target.as_json:
-        names = ("requests_per_second", "error_share", "p95_seconds")
-        target.print_json({name: dict(zip(names, values, strict=True)) for name, values in found.items()})
+        target.print_json(as_document(found))
     elif found:
         target.console.print(table(COLUMNS, drawn(found)))
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from temponest.cli.complete import trace_ids
 from temponest.cli.target import Target, asks
 from temponest.client.trace import Span
 from temponest.terminal.waterfall import waterfall
@@ -17,13 +18,14 @@ def _plain(span: Span) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("trace_id")
+@click.argument("trace_id", shell_complete=trace_ids)
 @asks
 def command(target: Target, trace_id: str) -> None:
     """Show one trace as a tree beside its time line.
 
     \b
     temponest trace 770ad1a7a5111bc838d061ebf6361b25
+    temponest trace 770ad1a7a5111bc838d061ebf6361b25 --json | jq '.[].name'
     """
     found = target.tempo.trace(trace_id)
     if found is None:

@@ -38,7 +38,8 @@ def command(
 ) -> None:
     """Show the pages over production's Tempo and Prometheus.
 
-    Example: temponest ui --tempo http://tempo:3200 --prometheus http://prometheus:9090
+    \b
+    temponest ui --tempo http://tempo:3200 --prometheus http://prometheus:9090
     """
     import uvicorn
 

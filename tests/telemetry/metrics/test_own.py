@@ -132,7 +132,10 @@ def test_the_cost_is_told_by_part(watched: Any) -> None:
     assert set(watched.measured.values("temponest.telemetry.cpu.time")) == {
         ("server",),
         ("metrics",),
-        ("client",),
+        ("asyncpg",),
+        ("httpx",),
+        ("redis",),
+        ("requests",),
         ("custom",),
         ("export",),
     }
