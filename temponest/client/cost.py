@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from .prometheus import Prometheus
@@ -75,13 +76,15 @@ class Cost:
 def costs(prometheus: Prometheus) -> dict[str, Cost]:
     """The cost of each service over the last five minutes, by its `job`."""
     parts: dict[str, dict[str, float]] = {}
+    # One moment for all: a rate depends on it, and shares are of two rates.
+    now = time.time()
     for one in prometheus.query(
-        f"sum by (job, {PART}) (rate(temponest_telemetry_cpu_time_seconds_total[{WINDOW}])) > 0"
+        f"sum by (job, {PART}) (rate(temponest_telemetry_cpu_time_seconds_total[{WINDOW}])) > 0", now
     ):
         job, part = one.labels.get("job", ""), one.labels.get(PART, "")
         parts.setdefault(job, {})[part] = one.samples[-1][1]
     process, spans, sent = (
-        _by_job(prometheus, metric)
+        _by_job(prometheus, metric, now)
         for metric in (
             "process_cpu_time_seconds_total",
             "otel_sdk_processor_span_processed_total",
@@ -99,6 +102,6 @@ def costs(prometheus: Prometheus) -> dict[str, Cost]:
     }
 
 
-def _by_job(prometheus: Prometheus, metric: str) -> dict[str, float]:
-    found = prometheus.query(f"sum by (job) (rate({metric}[{WINDOW}]))")
+def _by_job(prometheus: Prometheus, metric: str, now: float) -> dict[str, float]:
+    found = prometheus.query(f"sum by (job) (rate({metric}[{WINDOW}]))", now)
     return {one.labels.get("job", ""): one.samples[-1][1] for one in found}

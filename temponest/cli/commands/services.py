@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 from rich.text import Text
 
@@ -15,20 +17,21 @@ SERVED = 'traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"'
 
 def red(prometheus: Prometheus, window: str = "5m") -> dict[str, tuple[float, float, float]]:
     """Requests a second, share of errors, and p95 in seconds, by service."""
-    rates = _by_service(prometheus, f"sum by (service) (rate({SERVED}}}[{window}]))")
+    now = time.time()  # one moment for all of them, so that shares are exact
+    rates = _by_service(prometheus, f"sum by (service) (rate({SERVED}}}[{window}]))", now)
     failed = _by_service(
-        prometheus, f'sum by (service) (rate({SERVED},status_code="STATUS_CODE_ERROR"}}[{window}]))'
+        prometheus, f'sum by (service) (rate({SERVED},status_code="STATUS_CODE_ERROR"}}[{window}]))', now
     )
     buckets = f'rate(traces_spanmetrics_latency_bucket{{span_kind="SPAN_KIND_SERVER"}}[{window}])'
-    slow = _by_service(prometheus, f"histogram_quantile(0.95, sum by (service, le) ({buckets}))")
+    slow = _by_service(prometheus, f"histogram_quantile(0.95, sum by (service, le) ({buckets}))", now)
     return {
         name: (rate, failed.get(name, 0.0) / rate if rate else 0.0, slow.get(name, float("nan")))
         for name, rate in sorted(rates.items())
     }
 
 
-def _by_service(prometheus: Prometheus, query: str) -> dict[str, float]:
-    return {one.labels.get("service", ""): one.samples[-1][1] for one in prometheus.query(query)}
+def _by_service(prometheus: Prometheus, query: str, now: float) -> dict[str, float]:
+    return {one.labels.get("service", ""): one.samples[-1][1] for one in prometheus.query(query, now)}
 
 
 def as_document(found: dict[str, tuple[float, float, float]]) -> dict[str, dict[str, float]]:
