@@ -25,6 +25,7 @@ NEST_OPTIONS = {
     "pages": "--jaeger-port",
     "Tempo API": "--tempo-port",
     "Prometheus API": "--prometheus-port",
+    "Loki API": "--loki-port",
 }
 
 

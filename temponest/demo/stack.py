@@ -24,6 +24,7 @@ PORTS = {
     "Prometheus API": 9090,
     "auth": 9002,
     "agents": 9000,
+    "Loki API": 3100,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from .api import jaeger, pages, prometheus, tempo
+from .api import jaeger, loki, pages, prometheus, tempo
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
@@ -48,6 +48,7 @@ class Addresses:
         jaeger: Jaeger's query API and the pages.
         tempo: Tempo's HTTP API.
         prometheus: Prometheus' HTTP API.
+        loki: Loki's HTTP API.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +57,7 @@ class Addresses:
     jaeger: int = 16686
     tempo: int = 3200
     prometheus: int = 9090
+    loki: int = 3100
 
 
 class Busy(Exception):  # noqa: N818 - the state of a port
@@ -86,7 +88,8 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
     """
     give_back()
     # Ports first: whoever starts a second nest hears about the port before the folder is touched.
-    sockets = _bind(addresses.host, (addresses.http, addresses.jaeger, addresses.tempo, addresses.prometheus))
+    ports = (addresses.http, addresses.jaeger, addresses.tempo, addresses.prometheus, addresses.loki)
+    sockets = _bind(addresses.host, ports)
     store = Store.open(folder, limits=limits)
     try:
         series = SeriesStore(
@@ -101,17 +104,20 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         receiver = Receiver(store)
         tempo_api = tempo.create_app(store.spans, security)
         prometheus_api = prometheus.create_app(series, security)
+        loki_api = loki.create_app(store.logs, security)
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),
             pages.create_app(
                 tempo_api,
                 prometheus_api,
+                loki_api,
                 api=jaeger.create_app(store.spans, security),
                 describe=lambda: _describe(addresses, receiver),
                 security=security,
             ),
             tempo_api,
             prometheus_api,
+            loki_api,
         )
         asyncio.run(
             _run(

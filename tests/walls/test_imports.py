@@ -16,8 +16,9 @@ NEST_MAY_IMPORT = {
     "ingest": {"model", "store"},
     "traceql": {"model"},
     "promql": {"model"},
-    "questions": {"model", "traceql", "promql"},
-    "api": {"model", "questions", "traceql", "promql"},
+    "logql": {"model", "promql"},
+    "questions": {"model", "traceql", "promql", "logql"},
+    "api": {"model", "questions", "traceql", "promql", "logql"},
 }
 FORBIDDEN_IN_LIBRARY = {"temponest", "services", "grpc", "google"}
 INSTRUMENTED = {"fastapi", "starlette", "asyncpg", "redis", "httpx", "requests"}

@@ -31,6 +31,7 @@ def default_folder() -> Path:
 @click.option("--jaeger-port", default=DEFAULT.jaeger, show_default=True, help="Pages and Jaeger's API.")
 @click.option("--tempo-port", default=DEFAULT.tempo, show_default=True, help="Tempo's API.")
 @click.option("--prometheus-port", default=DEFAULT.prometheus, show_default=True, help="Prometheus' API.")
+@click.option("--loki-port", default=DEFAULT.loki, show_default=True, help="Loki's API.")
 @click.option("--memory", default=300, show_default=True, help="Memory limit in MiB.")
 @click.option("--disk", default=10, show_default=True, help="Disk limit in GiB; the oldest data goes first.")
 @click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token that queries must carry.")
@@ -44,6 +45,7 @@ def command(
     jaeger_port: int,
     tempo_port: int,
     prometheus_port: int,
+    loki_port: int,
     memory: int,
     disk: int,
     token: str | None,
@@ -58,7 +60,7 @@ def command(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     folder = data or default_folder()
-    addresses = Addresses(host, grpc_port, http_port, jaeger_port, tempo_port, prometheus_port)
+    addresses = Addresses(host, grpc_port, http_port, jaeger_port, tempo_port, prometheus_port, loki_port)
     hosts = frozenset(allow_host) if is_loopback(host) else frozenset({"*"})
     try:
         require_safe_bind(host, token, unprotected=unprotected)

@@ -1,4 +1,4 @@
-"""`temponest ui`: the pages alone, over a Tempo and a Prometheus that run elsewhere."""
+"""`temponest ui`: the pages alone, over a Tempo, a Prometheus and a Loki that run elsewhere."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import click
     show_default=True,
     help="Where Prometheus answers.",
 )
+@click.option("--loki", "loki_url", help="Where Loki answers, for the logs of a trace.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=16686, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option(
@@ -30,6 +31,7 @@ import click
 def command(
     tempo_url: str,
     prometheus_url: str,
+    loki_url: str | None,
     host: str,
     port: int,
     headers: tuple[str, ...],
@@ -52,6 +54,7 @@ def command(
         app = create_app(
             Forward(tempo_url, name="Tempo", headers=extra),
             Forward(prometheus_url, name="Prometheus", headers=extra),
+            Forward(loki_url, name="Loki", headers=extra) if loki_url else None,
             describe=lambda: {"remote": True},
             security=Security(hosts=frozenset(hosts)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from ..logql import errors as logql
 from ..model.source import CancelledError
 from ..promql.engine import TimeoutError as PromQLTimeoutError
 from ..promql.values import ExecutionError, QueryError
@@ -46,9 +47,15 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (QueryError, 400),
     (ExecutionError, 422),
     (PromQLTimeoutError, 503),
+    (logql.QueryStoppedError, 503),
+    (logql.TooLargeError, 422),
+    (logql.LogQLError, 400),
     (CancelledError, CLIENT_CLOSED),
 )
-_TRACEQL = (ParseError, InvalidQueryError, UnsupportedError)
+_PREFIXES = {
+    **dict.fromkeys((ParseError, InvalidQueryError, UnsupportedError), "invalid TraceQL query: "),
+    logql.LogQLError: "invalid LogQL query: ",
+}
 
 
 def problem_of(error: Exception) -> Problem:
@@ -57,7 +64,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem(error.status, str(error))
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            prefix = "invalid TraceQL query: " if kind in _TRACEQL else ""
+            prefix = _PREFIXES.get(kind, "")
             return Problem(status, prefix + (str(error) or "the query was stopped"))
     logger.error("request failed", exc_info=error)
     return Problem(500, "internal error; the nest's log has the details")

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from temponest.nest.api import jaeger, tempo
+from temponest.nest.api import jaeger, loki, tempo
 from temponest.nest.api.server import Security
+from temponest.nest.store.logs.source import LogSnapshots
 from tests.nest.memory_source import MemorySource
 
 PAGE = (Path(__file__).parents[3] / "docs" / "apis.md").read_text()
 ROUTES = [
     *tempo.routes(MemorySource(), Security()),
     *jaeger.routes(MemorySource(), Security()),
+    *loki.routes(LogSnapshots(list), Security()),
 ]
 
 

@@ -1,4 +1,4 @@
-"""One application for a browser: the built pages, the two APIs they speak, and what this machine is."""
+"""One application for a browser: the built pages, the APIs they speak, and what this machine is."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ HEADERS = [
 def create_app(
     tempo: ASGIApp,
     prometheus: ASGIApp | None,
+    loki: ASGIApp | None = None,
     *,
     api: ASGIApp | None = None,
     describe: Callable[[], Mapping[str, object]] = dict,
@@ -52,11 +53,12 @@ def create_app(
     Args:
         tempo: answers Tempo's HTTP API; mounted at `/tempo`. An application, or `Forward` to a real Tempo.
         prometheus: the same for Prometheus, at `/prometheus`; None where there is none.
+        loki: the same for Loki, at `/loki`.
         api: answers everything below `/api/` on this address, such as Jaeger's APIs.
         describe: what `/here.json` says: where to send OTLP, and the last refused request
             (`otlp_grpc`, `otlp_http`, `last_refused: {time, reason}`; each may be missing).
-        security: which hosts may be named. Its token is asked for by `tempo`, `prometheus` and `api`
-            themselves: the files of the pages hold no data, and a browser cannot send one for them.
+        security: which hosts may be named. Its token is asked for by `tempo`, `prometheus`, `loki` and
+            `api` themselves: the files of the pages hold no data, and a browser cannot send one for them.
         folder: where the built pages are.
     """
 
@@ -67,6 +69,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Mount("/tempo", tempo),
         Mount("/prometheus", prometheus or _NoSuchApi()),
+        Mount("/loki", loki or _NoSuchApi()),
         # A route, not a mount: the other API sees the path as it was asked for.
         Route("/api/{rest:path}", api or _NoSuchApi()),
         Route("/here.json", here),

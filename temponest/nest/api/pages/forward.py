@@ -1,4 +1,4 @@
-"""Passes requests on to a Tempo or Prometheus elsewhere, so that the pages need no cross-origin rights."""
+"""Passes requests on to servers elsewhere, so that the pages need no cross-origin rights."""
 
 from __future__ import annotations
 

@@ -7,36 +7,15 @@ import re
 import time
 from datetime import datetime
 
-from starlette.datastructures import ImmutableMultiDict
-from starlette.requests import Request
-
 from ...promql.parse import duration_ms
 from ..errors import RequestError
+from ..form import Form, form, required
+
+__all__ = ["Form", "form", "instant", "label_name", "limit", "required", "step"]
 
 # What Prometheus takes for the beginning and the end of time; Grafana sends numbers beyond both.
 MIN_MS, MAX_MS = -(2**53), 2**53
 _ESCAPED = re.compile(r"_(_|[0-9a-fA-F]+_)")
-
-Form = ImmutableMultiDict[str, str]
-
-
-async def form(request: Request) -> Form:
-    """All parameters; those of a form come first."""
-    pairs: list[tuple[str, str]] = []
-    if request.method == "POST":
-        content = request.headers.get("content-type", "").partition(";")[0].strip()
-        if content and content != "application/x-www-form-urlencoded":
-            raise RequestError("a POST body must be application/x-www-form-urlencoded", 415)
-        pairs = [(name, str(value)) for name, value in (await request.form()).multi_items()]
-    return ImmutableMultiDict([*pairs, *request.query_params.multi_items()])
-
-
-def required(params: Form, name: str) -> str:
-    """A parameter that must be there."""
-    text = params.get(name, "")
-    if not text:
-        raise RequestError(f"the parameter '{name}' is missing")
-    return text
 
 
 def instant(params: Form, name: str, default_ms: int | None = None) -> int:
