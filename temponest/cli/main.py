@@ -19,7 +19,8 @@ COMMANDS = {
     "diff": ("temponest.cli.commands.diff", "Compare two traces."),
     "doctor": ("temponest.cli.commands.doctor", "Find out why traces and metrics do not appear."),
     "init": ("temponest.cli.commands.init", "Add telemetry to a FastAPI service."),
-    "mcp": ("temponest.cli.commands.mcp", "Give an agent traces and metrics (MCP)."),
+    "logs": ("temponest.cli.commands.logs", "Show log lines with LogQL."),
+    "mcp": ("temponest.cli.commands.mcp", "Give an agent traces, logs and metrics (MCP)."),
     "open": ("temponest.cli.commands.open", "Open the pages in a browser."),
     "query": ("temponest.cli.commands.query", "Ask PromQL and draw each series as a line."),
     "search": ("temponest.cli.commands.search", "Find traces with TraceQL, newest first."),
@@ -28,7 +29,7 @@ COMMANDS = {
     "tail": ("temponest.cli.commands.tail", "Print traces as they come."),
     "top": ("temponest.cli.commands.top", "Watch rate, errors and p95 of every service."),
     "trace": ("temponest.cli.commands.trace", "Show one trace as a tree."),
-    "ui": ("temponest.cli.commands.ui", "Show the pages over another Tempo and Prometheus."),
+    "ui": ("temponest.cli.commands.ui", "Show the pages over another Tempo, Prometheus and Loki."),
 }
 
 

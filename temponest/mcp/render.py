@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from temponest.client.loki import Line
 from temponest.client.tempo import TraceSummary
 from temponest.client.trace import Span, Trace, Value
 from temponest.terminal.waterfall import duration
@@ -16,6 +17,7 @@ from .critical_path import critical_path
 # Lines of a tree, and characters of a value, before the rest is only counted.
 MAX_LINES = 150
 MAX_VALUE = 300
+MAX_LOGS = 60
 # Siblings of one name from which on they are one line.
 ALIKE = 5
 SHORT_ID = 8
@@ -92,6 +94,20 @@ def _named(span: Span) -> str:
     return f"{name} [{span.kind}] {duration(span.duration_ns)}"
 
 
+def logs(found: Sequence[Line], trace: Trace) -> str:
+    """A line a log line, with the time since the trace began; long ones are cut, very many counted."""
+    lines = [
+        f"{(line.time_ns - trace.start_ns) / 1e6:+.1f} ms  {line.level}  {line.service}"
+        + (f"  {line.span_id[:SHORT_ID]}" if line.span_id else "")
+        + "  "
+        + _short(line.text).replace("\n", "\n    ")
+        for line in found[:MAX_LOGS]
+    ]
+    if len(found) > MAX_LOGS:
+        lines.append(f"... {len(found) - MAX_LOGS} more; ask for those containing a text")
+    return "\n".join(lines) or "no log lines of this trace"
+
+
 def details(trace: Trace, span_ids: Iterable[str]) -> str:
     """Everything about a few spans, given by the start of their ids."""
     blocks = []
@@ -120,7 +136,10 @@ def _details(span: Span) -> str:
 
 
 def _value(value: Value) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    return _short(json.dumps(value, ensure_ascii=False))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}... ({len(text)} characters)"
 
 

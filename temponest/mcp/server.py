@@ -12,6 +12,7 @@ from pydantic import Field
 
 from temponest import __version__
 from temponest.client.api import ApiError
+from temponest.client.loki import Loki
 from temponest.client.tempo import Tempo
 from temponest.client.trace import Trace
 from temponest.terminal.waterfall import duration
@@ -19,25 +20,28 @@ from temponest.terminal.waterfall import duration
 from . import render, series
 
 INSTRUCTIONS = """\
-Traces and metrics of services. Begin with `services`, find traces with `search_traces` (TraceQL), look at
-one with `trace_topology`, then `trace_errors`, `critical_path` or `span_details`. `what_differs` tells what
-failing or slow spans have in common. Span ids may be shortened."""
+Traces of services, their logs, and metrics. Begin with `services`, find traces with `search_traces` (TraceQL),
+look at one with `trace_topology`, then `trace_errors`, `trace_logs`, `critical_path` or `span_details`.
+`what_differs` tells what failing or slow spans have in common. Span ids may be shortened."""
 
 Since = Annotated[str, Field(description="how far to look back, for example 15m, 1h, 2d")]
 TraceId = Annotated[str, Field(description="trace id in hexadecimal")]
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 POINTS = 24
+# Clocks differ, and work goes on after the last span has ended.
+LOGS_BEFORE, LOGS_AFTER = 60_000_000_000, 600_000_000_000
 
 
-def create_server(tempo: Tempo, prometheus: Tempo) -> MCPServer:
+def create_server(tempo: Tempo, prometheus: Tempo, loki: Loki) -> MCPServer:
     """The server with its tools.
 
     Args:
         tempo: client of Tempo's API.
         prometheus: client of Prometheus' API.
+        loki: client of Loki's API.
     """
     server = MCPServer("temponest", instructions=INSTRUCTIONS, version=__version__)
-    tools = _Tools(tempo, prometheus)
+    tools = _Tools(tempo, prometheus, loki)
     for tool in (
         tools.services,
         tools.attribute_names,
@@ -46,6 +50,7 @@ def create_server(tempo: Tempo, prometheus: Tempo) -> MCPServer:
         tools.trace_topology,
         tools.span_details,
         tools.trace_errors,
+        tools.trace_logs,
         tools.critical_path,
         tools.what_differs,
         tools.trace_metrics,
@@ -71,9 +76,10 @@ def window(since: str) -> tuple[int, int]:
 class _Tools:
     """One method a tool; its docstring and parameters are what the agent reads."""
 
-    def __init__(self, tempo: Tempo, prometheus: Tempo) -> None:
+    def __init__(self, tempo: Tempo, prometheus: Tempo, loki: Loki) -> None:
         self._tempo = tempo
         self._prometheus = prometheus
+        self._loki = loki
 
     def services(self, since: Since = "1h") -> str:
         """Services with their number of spans, failed spans and 95th percentile of duration."""
@@ -149,6 +155,20 @@ class _Tools:
     def trace_errors(self, trace_id: TraceId) -> str:
         """The failed spans of a trace with messages, exceptions and attributes."""
         return render.errors(self._trace(trace_id))
+
+    def trace_logs(
+        self,
+        trace_id: TraceId,
+        containing: Annotated[str, Field(description="only lines with this text; empty for all")] = "",
+    ) -> str:
+        """Log lines written during a trace, oldest first, each with level, service and span."""
+        trace = self._trace(trace_id)
+        start, end = trace.start_ns - LOGS_BEFORE, trace.end_ns + LOGS_AFTER
+        try:
+            found = self._loki.of_trace(trace_id.lower().zfill(32), start, end)
+        except (ApiError, ValueError) as error:
+            raise ToolError(str(error)) from None
+        return render.logs([line for line in found if containing in line.text], trace)
 
     def critical_path(self, trace_id: TraceId) -> str:
         """Which spans the trace waited for, by their share of its duration."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,13 +14,18 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.server import MCPServer
 
+from temponest.client.loki import Loki
 from temponest.client.tempo import Tempo
 from temponest.mcp.server import create_server
+from temponest.nest.api import loki as loki_api
 from temponest.nest.api import tempo
+from temponest.nest.model.signal import Signal
 from temponest.nest.model.span import Span
+from temponest.nest.store.store import Store
 from tests.nest.make import SECOND, T0, span, two_services
 from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving
+from tests.nest.store.otlp import GivenLog, log_body
 
 
 def _recent(spans: list[Span]) -> list[Span]:
@@ -45,12 +51,32 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Lines of the first trace of two services, which began 100 seconds ago."""
+    store = Store.open(tmp_path_factory.mktemp("logs"))
+    store.start()
+    begun = time.time_ns() - 100 * SECOND
+    records = [
+        GivenLog("checking the card", begun + SECOND, trace=1, span=2),
+        GivenLog("refused " + "x" * 1000, begun + 2 * SECOND, severity=17, trace=1),
+        GivenLog("of another trace", begun + SECOND, trace=2),
+    ]
+    store.append(Signal.LOGS, log_body(*records)).result(timeout=60)
+    store.flush()
+    with serving(loki_api.create_app(store.logs)) as client:
+        yield client
+    store.close()
+
+
 @pytest.fixture
-def server(http: httpx.Client) -> Iterator[MCPServer]:
+def server(http: httpx.Client, logs: httpx.Client) -> Iterator[MCPServer]:
     client = Tempo(str(http.base_url))
+    loki = Loki(str(logs.base_url))
     # Its Prometheus is where nothing of Prometheus is: what the tool says then is tested below.
-    yield create_server(client, client)
+    yield create_server(client, client, loki)
     client.close()
+    loki.close()
 
 
 async def call(server: MCPServer, tool: str, **arguments: Any) -> str:
@@ -64,7 +90,7 @@ async def call(server: MCPServer, tool: str, **arguments: Any) -> str:
 async def test_every_tool_says_what_it_does_in_a_few_words(server: MCPServer) -> None:
     async with Client(server) as client:
         tools = (await client.list_tools()).tools
-    assert len(tools) == 11
+    assert len(tools) == 12
     for tool in tools:
         assert tool.description
         assert len(tool.description) < 120
@@ -105,6 +131,15 @@ async def test_errors_come_with_their_exception(server: MCPServer) -> None:
     assert "ERROR card refused" in text
     assert 'exception.type = "Refused"' in text
     assert await call(server, "trace_errors", trace_id="3") == "no failed span"
+
+
+async def test_the_logs_of_a_trace_are_a_line_each_and_long_ones_are_cut(server: MCPServer) -> None:
+    first, second = (await call(server, "trace_logs", trace_id="1")).splitlines()
+    assert re.fullmatch(r"\+\d+\.\d ms  info  auth  00000000  checking the card", first)
+    assert "error  auth  refused xxx" in second
+    assert "(1008 characters)" in second
+    assert await call(server, "trace_logs", trace_id="1", containing="card") == first
+    assert await call(server, "trace_logs", trace_id="3") == "no log lines of this trace"
 
 
 async def test_the_critical_path_names_what_was_waited_for(server: MCPServer) -> None:
