@@ -20,7 +20,7 @@ from temponest.terminal.waterfall import duration
 from . import render, series
 
 INSTRUCTIONS = """\
-Traces of services, their logs, and metrics. Begin with `services`, find traces with `search_traces` (TraceQL),
+Traces of services, logs and metrics. Begin with `services`, find traces with `search_traces` (TraceQL),
 look at one with `trace_topology`, then `trace_errors`, `trace_logs`, `critical_path` or `span_details`.
 `what_differs` tells what failing or slow spans have in common. Span ids may be shortened."""
 
