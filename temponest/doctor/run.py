@@ -23,12 +23,14 @@ class Check:
         find: yields what it finds.
         deadline: seconds that it may take.
         needs: a check without which this one would only repeat the same error.
+        looks: how often it waits for as long as the subject says, beside the deadline.
     """
 
     name: str
     find: Callable[[Subject], Iterable[Finding]]
     deadline: float = 1.0
     needs: str | None = None
+    looks: int = 0
 
 
 _USER: Final = re.compile(r"://[^/@\s]*@")
@@ -42,7 +44,7 @@ CHECKS: Final = (
     Check("endpoint", endpoint.check, deadline=12.0),
     Check("clock", clock.check, deadline=5.0, needs="endpoint"),
     Check("service", service.check, deadline=9.0),
-    Check("round trip", round_trip.check, deadline=9.0, needs="endpoint"),
+    Check("round trip", round_trip.check, deadline=4.0, needs="endpoint", looks=2),
     Check("backlog", backlog.check, deadline=4.0, needs="endpoint"),
 )
 
@@ -95,7 +97,7 @@ class _Running:
         self._check = check
         self._findings: list[Finding] = []
         self._crash: Exception | None = None
-        self._until = time.monotonic() + check.deadline
+        self._until = time.monotonic() + check.deadline + check.looks * subject.wait
         self._thread = threading.Thread(
             target=self._work, args=(subject,), name=f"doctor-{check.name}", daemon=True
         )

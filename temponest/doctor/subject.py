@@ -23,6 +23,7 @@ class Subject:
         tempo: base address of Tempo's API; port 3200 of the receiver's host when None.
         prometheus: base address of Prometheus' API; port 9090 of the receiver's host when None.
         token: bearer token of both APIs.
+        wait: seconds until what was sent must be found; a Collector that samples traces needs more.
         service: `module:app` to import and look at; None leaves that out.
         environ: the variables; those of this process.
     """
@@ -31,6 +32,7 @@ class Subject:
     tempo: str | None = None
     prometheus: str | None = None
     token: str | None = field(default=None, repr=False)
+    wait: float = 3.0
     service: str | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 

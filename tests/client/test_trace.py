@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from temponest.client.tempo import Tempo
 from temponest.client.trace import hex_id, parse, value
 
 SPAN_A, SPAN_B, SPAN_C = "a" * 16, "b" * 16, "c" * 16
@@ -18,6 +19,11 @@ def document(*spans: dict[str, Any], service: str = "shop") -> dict[str, Any]:
 def span(span_id: str, parent: str = "", start: int = 0, end: int = 10, **more: Any) -> dict[str, Any]:
     times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
     return {"spanId": span_id, "parentSpanId": parent, "name": span_id, **times, **more}
+
+
+def test_tempos_empty_trace_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tempo, "get", lambda *_, **__: {"trace": {}, "metrics": {}})
+    assert Tempo("http://localhost:3200").trace("ab" * 16) is None
 
 
 def test_children_hang_on_their_parents_in_order_of_start() -> None:

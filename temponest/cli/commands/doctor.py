@@ -13,6 +13,13 @@ import click
 @click.option("--tempo", help="Address of Tempo's API.  [default: port 3200 of the receiver's host]")
 @click.option("--prometheus", help="Address of Prometheus' API.  [default: port 9090 of the receiver's host]")
 @click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token, where the nest asks for one.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=1, max=300),
+    default=3.0,
+    show_default=True,
+    help="Seconds to look for what it sent; a Collector that samples traces needs 20.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_context
 def command(
@@ -22,6 +29,7 @@ def command(
     tempo: str | None,
     prometheus: str | None,
     token: str | None,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Find out why traces and metrics do not appear.
@@ -43,7 +51,14 @@ def command(
     log.setLevel(logging.CRITICAL)
     try:
         result = diagnose(
-            Subject(endpoint=endpoint, tempo=tempo, prometheus=prometheus, token=token, service=service)
+            Subject(
+                endpoint=endpoint,
+                tempo=tempo,
+                prometheus=prometheus,
+                token=token,
+                wait=wait,
+                service=service,
+            )
         )
     finally:
         log.setLevel(level)

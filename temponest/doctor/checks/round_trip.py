@@ -25,8 +25,6 @@ from .endpoint import NO_SUCH_PLACE, attempt
 SERVICE: Final = "temponest-doctor"
 METRIC: Final = "temponest_doctor_probe"
 RUN: Final = "run"
-TRACE_PATIENCE: Final = 3.0  # seconds until a trace must be found
-METRIC_PATIENCE: Final = 2.0  # seconds until a metric should be found; a scraped Prometheus needs longer
 POLL: Final = 0.1  # seconds between two looks
 
 
@@ -51,7 +49,7 @@ def _traces(subject: Subject, run: str) -> Iterator[Finding]:
         return
     address = subject.api(Signal.TRACES)
     api = Tempo(address, subject.token)
-    seen = _look(api, lambda: api.trace(run) is not None, lambda: api.search("{}", limit=1), TRACE_PATIENCE)
+    seen = _look(api, lambda: api.trace(run) is not None, lambda: api.search("{}", limit=1), subject.wait)
     if isinstance(seen, ApiError):
         yield from _not_asked(
             subject.tempo, address, "Tempo", "--tempo", seen, f"traces are taken by {target}"
@@ -61,8 +59,9 @@ def _traces(subject: Subject, run: str) -> Iterator[Finding]:
     else:
         yield error(
             f"{target} took a test trace, but {address} does not have it",
-            "the receiver drops it, samples it away, or sends it to another backend",
-            "look at the receiver's exporters and tail sampling, or give the right --tempo URL",
+            "the receiver drops it, samples it away, has not decided yet, or sends it to another backend",
+            "wait longer with --wait 20; else look at the receiver's exporters and tail sampling, "
+            "or give the right --tempo URL",
         )
 
 
@@ -75,7 +74,7 @@ def _metrics(subject: Subject, run: str) -> Iterator[Finding]:
     address = subject.api(Signal.METRICS)
     api = Prometheus(address, subject.token)
     query = f'{{__name__=~"{METRIC}.*",{RUN}="{run}"}}'
-    seen = _look(api, lambda: bool(api.query(query)), lambda: api.query("1"), METRIC_PATIENCE)
+    seen = _look(api, lambda: bool(api.query(query)), lambda: api.query("1"), subject.wait)
     if isinstance(seen, ApiError):
         yield from _not_asked(
             subject.prometheus, address, "Prometheus", "--prometheus", seen, f"metrics are taken by {target}"

@@ -99,11 +99,15 @@ export async function traceBytes(id: string, signal?: AbortSignal): Promise<Uint
   return early?.id === id ? early.bytes : fetchTrace(id, signal);
 }
 
+/** Tempo 3 has an empty trace, field 1 of length 0, for an id that it does not know. */
+const isEmpty = (bytes: Uint8Array): boolean => bytes.length === 0 || (bytes[0] === 0x0a && bytes[1] === 0);
+
 async function fetchTrace(id: string, signal?: AbortSignal): Promise<Uint8Array | null> {
   for (const url of [traceUrl(id), `${TEMPO}/api/traces/${id}`]) {
     try {
       const response = await request(WHO, url, { signal, headers: { Accept: 'application/protobuf' } });
-      return new Uint8Array(await response.arrayBuffer());
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (!isEmpty(bytes)) return bytes;
     } catch (error) {
       if (!(error instanceof RequestError) || error.status !== 404) throw error;
     }
