@@ -18,7 +18,7 @@ from temponest.nest.promql.functions import BY_EVALUATOR, FUNCTIONS
 from temponest.nest.traceql.check import check
 from temponest.nest.traceql.parser import parse
 
-from .files import DOCKER, STACKS, kubernetes, read, stack
+from .files import DOCKER, STACKS, VENDORS, kubernetes, read, stack
 
 CONFIGURATIONS = sorted(
     path for pattern in ("*/*.yaml", "*/*.yml", "grafana/**/*.yaml") for path in DOCKER.glob(pattern)
@@ -70,6 +70,32 @@ def test_every_mounted_file_and_every_build_exists(name: str) -> None:
             assert (DOCKER / service["build"]["context"] / service["build"]["dockerfile"]).exists()
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_has_an_environment_and_a_part_of_the_collectors_configuration(vendor: str) -> None:
+    services = stack("fan-out", vendor)
+    (environment,) = services["collector"]["env_file"]
+    assert (DOCKER / environment).exists()
+    (mounted,) = (
+        volume.split(":")[0] for volume in services["collector"]["volumes"] if "vendor.yaml" in volume
+    )
+    part, whole = read(DOCKER / mounted), read(DOCKER / "collector/config.yaml")
+    exporters = set(whole["exporters"]) | set(part["exporters"])
+    processors = set(whole["processors"]) | set(part.get("processors", ()))
+    for pipeline in part["service"]["pipelines"].values():
+        assert set(pipeline["exporters"]) <= exporters
+        assert set(pipeline.get("processors", ())) <= processors
+    # What is kept still reaches Tempo.
+    assert "otlp_grpc/tempo" in part["service"]["pipelines"]["traces/sampled"]["exporters"]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_collector_sends_a_vendor_the_temporality_of_its_environment_file(vendor: str) -> None:
+    environment = (DOCKER / f"vendors/{vendor}.env").read_text()
+    part = read(DOCKER / f"collector/vendors/{vendor}.yaml")
+    delta = "cumulative_to_delta" in part["service"]["pipelines"]["metrics/vendor"]["processors"]
+    assert delta == ("TEMPORALITY_PREFERENCE=delta" in environment)
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_named_volumes_are_declared_and_no_network_has_to_exist_before(name: str) -> None:
     declared: set[str] = set()
@@ -102,10 +128,10 @@ def test_every_part_of_a_pipeline_is_configured_and_every_configured_part_is_use
 
 def test_metrics_sent_to_jaeger_arrive_at_prometheus() -> None:
     jaeger, collector = read(DOCKER / "jaeger/config.yaml"), read(DOCKER / "collector/config.yaml")
-    assert jaeger["service"]["pipelines"]["metrics"]["exporters"] == ["otlp"]
-    assert jaeger["exporters"]["otlp"]["endpoint"] == "collector:4317"
+    assert jaeger["service"]["pipelines"]["metrics"]["exporters"] == ["otlp_grpc"]
+    assert jaeger["exporters"]["otlp_grpc"]["endpoint"] == "collector:4317"
     assert "otlp" in collector["service"]["pipelines"]["metrics"]["receivers"]
-    target = collector["exporters"]["otlphttp/prometheus"]["endpoint"]
+    target = collector["exporters"]["otlp_http/prometheus"]["endpoint"]
     assert target == "http://prometheus:9090/api/v1/otlp"
     assert "--web.enable-otlp-receiver" in stack("telemetry")["prometheus"]["command"]
 
