@@ -48,7 +48,7 @@ lazy-pages: $(READY)
 lint: $(READY_DEV) ## Check style and types, tests included.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy shared services temponest tests benchmarks docker web/build.py
+	@$(BIN)/mypy shared services temponest tests benchmarks docker deploy web/build.py
 
 bench: $(READY_DEV) ## Measure against the named peers and print the tables.
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -2,10 +2,10 @@
 
     python -m tests.peers.charts FOLDER
 
-`FOLDER` holds the charts `tempo-distributed`, `grafana` and `prometheus`, in the versions that the values name,
-each with its subcharts below `charts/`. Every key of the values must be one that the chart knows. With `helm` on
-PATH the charts are rendered, and every address in our files must be a Service with that port; with `tempo` and
-`promtool` the configurations that come out are validated by those. Exits 1 on any complaint.
+`FOLDER` holds the charts `tempo-distributed`, `grafana` and `prometheus` in the versions the values name,
+each with its subcharts below `charts/`. Every key of the values must be one that the chart knows. With `helm`
+on PATH the charts are rendered, and every address in our files must be a Service with that port; with `tempo`
+and `promtool` the configurations that come out are validated by those. Exits 1 on any complaint.
 """
 
 from __future__ import annotations
