@@ -14,7 +14,7 @@ import promql_parser
 import pytest
 
 from docker.grafana import dashboards
-from temponest.nest.promql.functions import BY_EVALUATOR, FUNCTIONS
+from temponest.nest.promql.signatures import SIGNATURES
 from temponest.nest.traceql.check import check
 from temponest.nest.traceql.parser import parse
 
@@ -172,7 +172,7 @@ def test_every_function_of_panels_and_rules_runs_on_the_nest() -> None:
     texts = [query for language, query in dashboards.queries() if language == "promql"]
     texts += [rule["expr"] for group in rules for rule in group["rules"]]
     called = {name for text in texts for name in re.findall(r"([a-z_]+)\(", text)} - {"sum", "by"}
-    assert called <= FUNCTIONS.keys() | BY_EVALUATOR
+    assert called <= SIGNATURES.keys()
 
 
 def test_alert_rules_parse_and_say_what_to_do() -> None:

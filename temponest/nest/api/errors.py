@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..logql import errors as logql
 from ..model.source import CancelledError
 from ..promql.engine import TimeoutError as PromQLTimeoutError
-from ..promql.values import ExecutionError, QueryError
+from ..promql.errors import ExecutionError, QueryError
 from ..traceql.errors import InvalidQueryError, ParseError, QueryStoppedError, TooLargeError, UnsupportedError
 
 logger = logging.getLogger("temponest.nest.api")

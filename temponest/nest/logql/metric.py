@@ -16,7 +16,8 @@ from ..model.budget import Budget
 from ..model.log import Ints, LogSource
 from ..model.series import Exemplar, Labels, Matcher, Metadata, Series
 from ..promql.engine import MAX_STEPS, Engine, Result
-from ..promql.values import NAME, QueryError
+from ..promql.errors import QueryError
+from ..promql.values import NAME
 from .counting import Floats, aggregate
 from .errors import InvalidQueryError, ParseError, UnsupportedError
 from .parser import RANGE_FUNCTIONS, UNSUPPORTED_FUNCTIONS, Parser

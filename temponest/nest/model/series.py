@@ -31,7 +31,13 @@ class Matcher:
 
 @dataclass(slots=True)
 class Histogram:
-    """A native histogram sample: Prometheus' exponential schema, spans expanded into index → count."""
+    """A native histogram sample: Prometheus' exponential schema, spans expanded into index → count.
+
+    Attributes:
+        schema: resolution of the buckets, -53 where their bounds are `custom`.
+        custom: upper bounds of the positive buckets, the last bucket having none.
+        hint: what is known of the sample before: "reset", "not_reset" or "gauge"; "" where nothing is.
+    """
 
     count: float
     sum: float
@@ -40,6 +46,8 @@ class Histogram:
     zero_count: float
     positive: dict[int, float] = field(default_factory=dict)
     negative: dict[int, float] = field(default_factory=dict)
+    custom: tuple[float, ...] = ()
+    hint: str = ""
 
 
 @dataclass(slots=True)
@@ -47,13 +55,13 @@ class Series:
     """One series: `times` in milliseconds ascending ('q'), `values` beside them ('d').
 
     A stale marker is the NaN with bits 0x7ff0000000000002. `histograms` is parallel to `times` where the
-    series is a native histogram, else empty.
+    series is a native histogram, with None where it was a number for once, else empty.
     """
 
     labels: Labels
     times: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
-    histograms: list[Histogram] = field(default_factory=list)
+    histograms: list[Histogram | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

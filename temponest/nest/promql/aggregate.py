@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 
+from .aggregate_histograms import combine
+from .annotations import Annotations
+from .errors import ExecutionError
+from .native.text import shown
 from .number import number
-from .values import NAME, ExecutionError, Floats, Labels, Mask, Vector, empty, key, stack
+from .ranked import limit_ratio, limited, ranked
+from .tree import Aggregation
+from .values import Floats, Histograms, Labels, Mask, Scalar, Text, Vector, empty, key, stack, without_name
 
 Reduce: TypeAlias = Callable[[Floats, Mask], Floats]
 
@@ -76,29 +82,64 @@ SIMPLE: dict[str, Reduce] = {
 }
 
 
-def groups(
-    vector: Vector, labels: Sequence[str], *, without: bool
-) -> dict[tuple[tuple[str, str], ...], list[int]]:
+def groups(vector: Vector, node: Aggregation) -> dict[tuple[tuple[str, str], ...], list[int]]:
     """Rows by the labels that remain."""
     found: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for row, row_labels in enumerate(vector.labels):
-        found.setdefault(key(_remaining(row_labels, labels, without=without)), []).append(row)
+    for row, labels in enumerate(vector.labels):
+        found.setdefault(key(_remaining(labels, node)), []).append(row)
     return found
 
 
-def _remaining(labels: Labels, chosen: Sequence[str], *, without: bool) -> Labels:
-    if without:
-        dropped = {*chosen, NAME}
-        return {name: value for name, value in labels.items() if name not in dropped}
-    return {name: labels[name] for name in chosen if name in labels}
+def _remaining(labels: Labels, node: Aggregation) -> Labels:
+    if node.without:
+        return {name: value for name, value in without_name(labels).items() if name not in node.labels}
+    return {name: labels[name] for name in node.labels if name in labels}
 
 
-def simple(name: str, vector: Vector, labels: Sequence[str], *, without: bool) -> Vector:
-    """`sum`, `avg`, `min`, `max`, `count`, `group`, `stddev`, `stdvar`."""
-    return _reduced(vector, labels, SIMPLE[name], without=without)
+def aggregated(
+    node: Aggregation, vector: Vector, parameter: Scalar | Text | None, notes: Annotations
+) -> Vector:
+    """The vector of an aggregation.
+
+    Args:
+        node: which one, and by what.
+        vector: the series.
+        parameter: where the aggregation has one.
+        notes: takes annotations.
+
+    Raises:
+        ExecutionError: the parameter cannot be.
+    """
+    name = node.operator
+    if name not in _NATIVE and vector.histograms is not None and vector.native().any():
+        notes.info(f"ignored histogram in {name} aggregation", node.expression)
+        vector = Vector(vector.labels, vector.values, vector.numbers())
+        vector = vector.rows(np.flatnonzero(vector.present.any(axis=1)).tolist())
+    if name in SIMPLE:
+        return _reduced(vector, node, SIMPLE[name], notes)
+    if isinstance(parameter, Text):
+        return _count_values(vector, parameter.value, node)
+    assert isinstance(parameter, Scalar)  # noqa: S101 - check.py checks the types of parameters
+    if name == "quantile":
+        for one in parameter.values[~((parameter.values >= 0) & (parameter.values <= 1))][:1]:
+            where = node.parameter or node.expression
+            notes.warn(f"quantile value should be between 0 and 1, got {number(float(one))}", where)
+        return _quantiles(vector, parameter.values, node, notes)
+    if np.isnan(parameter.values).any():
+        raise ExecutionError(f"the parameter of {name} is NaN")
+    if name == "limit_ratio":
+        return limit_ratio(vector, parameter.values, node, notes)
+    grouped = list(groups(vector, node).values())
+    if name == "limitk":
+        return limited(vector, parameter.values, grouped)
+    return ranked(vector, parameter.values, grouped, highest=name == "topk")
 
 
-def quantiles(vector: Vector, q: Floats, labels: Sequence[str], *, without: bool) -> Vector:
+# Aggregations that take histograms, too.
+_NATIVE = frozenset({"sum", "avg", "count", "group", "count_values", "limitk", "limit_ratio"})
+
+
+def _quantiles(vector: Vector, q: Floats, node: Aggregation, notes: Annotations) -> Vector:
     """`quantile(q, ...)`: interpolated between the nearest ranks."""
 
     def reduce(values: Floats, present: Mask) -> Floats:
@@ -109,7 +150,7 @@ def quantiles(vector: Vector, q: Floats, labels: Sequence[str], *, without: bool
             ]
         )
 
-    return _reduced(vector, labels, reduce, without=without)
+    return _reduced(vector, node, reduce, notes)
 
 
 def quantile(q: float, values: Floats) -> float:
@@ -120,7 +161,8 @@ def quantile(q: float, values: Floats) -> float:
         return -math.inf
     if q > 1:
         return math.inf
-    ordered = np.sort(np.where(np.isnan(values), -np.inf, values))
+    # NaN is smaller than all others, and stays what it is.
+    ordered = values[np.argsort(np.where(np.isnan(values), -np.inf, values), kind="stable")]
     rank = q * (len(ordered) - 1)
     lower = math.floor(rank)
     upper = min(lower + 1, len(ordered) - 1)
@@ -128,71 +170,40 @@ def quantile(q: float, values: Floats) -> float:
     return float(ordered[lower] * (1 - weight) + ordered[upper] * weight)
 
 
-def _reduced(vector: Vector, labels: Sequence[str], reduce: Reduce, *, without: bool) -> Vector:
+def _reduced(vector: Vector, node: Aggregation, reduce: Reduce, notes: Annotations) -> Vector:
     steps = vector.values.shape[1]
     result_labels: list[Labels] = []
     values: list[Floats] = []
     present: list[Mask] = []
-    for remaining, rows in groups(vector, labels, without=without).items():
-        mask = vector.present[rows]
+    histograms: list[Histograms | None] = []
+    for remaining, rows in groups(vector, node).items():
+        group = vector.rows(rows)
+        mask = np.any(group.present, axis=0)
+        native: Histograms | None = None
+        if group.histograms is not None and node.operator in {"sum", "avg"}:
+            native, refused = combine(node, group, notes)
+            mask &= ~refused
         result_labels.append(dict(remaining))
-        values.append(reduce(vector.values[rows], mask))
-        present.append(np.any(mask, axis=0))
-    return stack(result_labels, values, present, steps)
+        values.append(reduce(group.values, group.present))
+        present.append(mask)
+        histograms.append(native)
+    return stack(result_labels, values, present, steps, histograms)
 
 
-def ranked(name: str, vector: Vector, k: Floats, labels: Sequence[str], *, without: bool) -> Vector:
-    """`topk` and `bottomk`: the series themselves, where they are among the k of their group."""
-    present = np.zeros_like(vector.present)
-    for rows in groups(vector, labels, without=without).values():
-        index = np.array(rows)
-        for step in range(vector.values.shape[1]):
-            there = index[vector.present[index, step]]
-            count = min(_whole(k[step], name), len(there))
-            if count < 1:
-                continue
-            order = vector.values[there, step]
-            # NaN is the last choice of both.
-            order = np.where(np.isnan(order), np.inf, -order if name == "topk" else order)
-            present[there[np.argsort(order, kind="stable")[:count]], step] = True
-    result = Vector(vector.labels, vector.values, present)
-    return _by_value(result, descending=name == "topk") if vector.values.shape[1] == 1 else result
-
-
-def limited(vector: Vector, k: Floats, labels: Sequence[str], *, without: bool) -> Vector:
-    """`limitk`: some k series of each group, the same at every time as far as they are there."""
-    present = np.zeros_like(vector.present)
-    for rows in groups(vector, labels, without=without).values():
-        order = sorted(rows, key=lambda row: key(vector.labels[row]))
-        for step in range(vector.values.shape[1]):
-            there = [row for row in order if vector.present[row, step]]
-            present[there[: max(0, _whole(k[step], "limitk"))], step] = True
-    return Vector(vector.labels, vector.values, present)
-
-
-def count_values(vector: Vector, label: str, labels: Sequence[str], *, without: bool) -> Vector:
+def _count_values(vector: Vector, label: str, node: Aggregation) -> Vector:
     """`count_values`: how many series of a group have each value."""
+    if not label or any("\udc80" <= one <= "\udcff" for one in label):
+        raise ExecutionError(f"invalid label name {label!a}")
     steps = vector.values.shape[1]
     counts: dict[tuple[tuple[str, str], ...], Floats] = {}
-    for remaining, rows in groups(vector, labels, without=without).items():
+    for remaining, rows in groups(vector, node).items():
         for row in rows:
             for step in np.flatnonzero(vector.present[row]):
-                value = number(float(vector.values[row, step]))
+                sample = None if vector.histograms is None else vector.histograms[row, step]
+                value = number(float(vector.values[row, step])) if sample is None else shown(sample)
                 name = key({**dict(remaining), label: value})
                 counts.setdefault(name, np.zeros(steps))[step] += 1
     if not counts:
         return empty(steps)
     values = list(counts.values())
     return stack([dict(name) for name in counts], values, [one > 0 for one in values], steps)
-
-
-def _whole(k: float, name: str) -> int:
-    if math.isnan(k):
-        raise ExecutionError(f"the parameter of {name} is NaN")
-    return int(max(-1.0, min(k, 2.0**31)))
-
-
-def _by_value(vector: Vector, *, descending: bool) -> Vector:
-    column = vector.values[:, 0]
-    order = np.argsort(np.where(np.isnan(column), np.inf, -column if descending else column), kind="stable")
-    return Vector([vector.labels[row] for row in order], vector.values[order], vector.present[order])

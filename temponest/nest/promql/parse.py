@@ -1,34 +1,35 @@
-"""Text to tree, with Prometheus' own grammar (the `promql-parser` package)."""
+"""Text to a checked tree."""
 
 from __future__ import annotations
 
-import promql_parser as pp
+from . import tokens
+from .check import check
+from .errors import ParseError, QueryError
+from .parser import Parser
+from .tree import Expression
 
-from .values import QueryError
-
-# The grammar walks brackets one inside the other; a query this long is no query.
+# A query longer than this is no query, and would only cost time.
 MAX_LENGTH = 100_000
 
 
-def parse(query: str) -> pp.Expr:
+def parse(query: str) -> Expression:
     """The tree of a query.
 
     Raises:
-        QueryError: it is empty, too long, or not PromQL; the message says what was expected.
+        QueryError: it is empty, too long, or not PromQL; the message says where, what was found and wanted.
     """
     if not query.strip():
         raise QueryError("the query is empty")
     if len(query) > MAX_LENGTH:
         raise QueryError(f"the query has more than {MAX_LENGTH} characters")
-    try:
-        return pp.parse(query)
-    except ValueError as error:
-        raise QueryError(f"parse error: {error}") from None
+    tree = Parser(query).parse()
+    check(tree, query)
+    return tree
 
 
 def duration_ms(text: str) -> int | None:
     """A duration such as `5m` or `1h30m` in ms; None where it is none."""
-    try:
-        return round(pp.parse_duration(text).total_seconds() * 1000)
-    except (ValueError, OverflowError):
-        return None
+    return tokens.milliseconds(text)
+
+
+__all__ = ["ParseError", "duration_ms", "parse"]

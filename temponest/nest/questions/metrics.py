@@ -62,5 +62,5 @@ class Metrics:
         return self._source.metadata()
 
     @staticmethod
-    def _matchers(queries: Sequence[str]) -> list[list[Matcher]]:
-        return [matchers for query in queries for matchers in selectors(query)] or [[]]
+    def _matchers(queries: Sequence[str]) -> list[tuple[Matcher, ...]]:
+        return [matchers for query in queries for matchers in selectors(query)] or [()]

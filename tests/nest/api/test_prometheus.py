@@ -85,7 +85,7 @@ def window(start: str, end: str, step: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("path", "params", "status", "kind", "words"),
     [
-        ("query", {"query": "rate(x)"}, 400, "bad_data", "expected type matrix"),
+        ("query", {"query": "rate(x)"}, 400, "bad_data", "expected type range vector"),
         ("query", {"query": ""}, 400, "bad_data", "'query' is missing"),
         ("query", {"query": "x", "time": "tomorrow"}, 400, "bad_data", "seconds or RFC 3339"),
         ("query", {"query": "x", "time": "inf"}, 400, "bad_data", "seconds or RFC 3339"),

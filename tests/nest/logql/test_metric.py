@@ -23,7 +23,7 @@ END = EPOCH + 60 * SECOND
 
 def at(engine: Engine, query: str, time_ns: int = END) -> dict[tuple[tuple[str, str], ...], float]:
     result = engine.instant(query, time_ns, Budget())
-    return {tuple(sorted(row.labels.items())): row.samples[0][1] for row in result.rows}
+    return {tuple(sorted(row.labels.items())): row.numbers[0][1] for row in result.rows}
 
 
 @pytest.mark.parametrize(

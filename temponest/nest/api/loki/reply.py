@@ -37,12 +37,12 @@ def result(found: Entries | Result, *, categorized: bool) -> dict[str, Any]:
         streams = _streams(found.entries, categorized=categorized)
         return {"resultType": "streams", **flags, "result": streams, "stats": {}}
     if found.kind == "scalar":
-        value: Any = _sample(*found.rows[0].samples[0])
+        value: Any = _sample(*found.rows[0].numbers[0])
     elif found.kind == "vector":
-        value = [{"metric": row.labels, "value": _sample(*row.samples[0])} for row in found.rows]
+        value = [{"metric": row.labels, "value": _sample(*row.numbers[0])} for row in found.rows]
     else:
         value = [
-            {"metric": row.labels, "values": [_sample(*sample) for sample in row.samples]}
+            {"metric": row.labels, "values": [_sample(*sample) for sample in row.numbers]}
             for row in found.rows
         ]
     return {"resultType": found.kind, "result": value, "stats": {}}

@@ -66,7 +66,7 @@ class _Prometheus:
         form = await params.form(request)
         query, time_ms = params.required(form, "query"), params.instant(form, "time")
         found = await self.ask(request, lambda budget: self.metrics.instant(query, time_ms, budget))
-        return reply.success(reply.result(found), found.warnings)
+        return reply.success(reply.result(found), found.warnings, found.infos)
 
     async def query_range(self, request: Request) -> Response:
         form = await params.form(request)
@@ -77,7 +77,7 @@ class _Prometheus:
         found = await self.ask(
             request, lambda budget: self.metrics.range(query, start_ms, end_ms, step_ms, budget)
         )
-        return reply.success(reply.result(found), found.warnings)
+        return reply.success(reply.result(found), found.warnings, found.infos)
 
     async def query_exemplars(self, request: Request) -> Response:
         form = await params.form(request)

@@ -1,4 +1,4 @@
-"""Quantiles and fractions of classic histograms (series with `le`)."""
+"""Functions of histograms: classic ones (series with `le`) and native ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..values import NAME, Floats, Labels, Mask, Vector, key, stack
+from ...model.series import Histogram
+from ..native import estimate
+from ..number import number
+from ..values import NAME, Floats, Labels, Mask, Vector, key, stack, without_name
+from . import classic
 from .call import Call, Function
+
+# What is asked of a histogram at a step: of a classic one by its bounds and counts, of a native one as it is
+# (and how its metric is named in a note).
+OfClassic = Callable[[Floats, Floats, int], float]
+OfNative = Callable[[Histogram, int, str], float]
+
+_MONOTONIC = (
+    "input to histogram_quantile needed to be fixed for monotonicity (see"
+    " https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
+)
 
 
 def _bound(labels: Labels) -> float | None:
@@ -18,14 +32,20 @@ def _bound(labels: Labels) -> float | None:
         return None
 
 
-def _histograms(vector: Vector) -> list[tuple[Labels, Floats, list[int]]]:
-    """Labels, bounds in order, and the rows of the buckets of each histogram."""
+def _classic(call: Call, vector: Vector, index: int) -> list[tuple[Labels, Floats, list[int]]]:
+    """Labels, bounds in order, and the rows of the buckets of each classic histogram."""
+    numbers = vector.numbers()
     found: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = {}
     for row, labels in enumerate(vector.labels):
+        if not numbers[row].any():
+            continue
         bound = _bound(labels)
-        if bound is not None:
-            rest = {name: value for name, value in labels.items() if name not in {"le", NAME}}
-            found.setdefault(key(rest), []).append((bound, row))
+        if bound is None:
+            malformed = f'bucket label "le" is missing or has a malformed value of "{labels.get("le", "")}"'
+            call.warn(malformed + _of_metric(labels), index)
+            continue
+        rest = {name: value for name, value in labels.items() if name != "le"}
+        found.setdefault(key(rest), []).append((bound, row))
     result = []
     for labels_key, buckets in found.items():
         buckets.sort()
@@ -34,98 +54,146 @@ def _histograms(vector: Vector) -> list[tuple[Labels, Floats, list[int]]]:
     return result
 
 
-def _quantile(call: Call) -> Vector:
-    q, vector = call.scalar(0), call.vector(1)
-    return _each(vector, lambda bounds, counts, step: quantile(float(q[step]), bounds, counts))
-
-
-def _fraction(call: Call) -> Vector:
-    low, high, vector = call.scalar(0), call.scalar(1), call.vector(2)
-
-    def share(bounds: Floats, counts: Floats, step: int) -> float:
-        return fraction(float(low[step]), float(high[step]), bounds, counts)
-
-    return _each(vector, share)
-
-
-def _each(vector: Vector, function: Callable[[Floats, Floats, int], float]) -> Vector:
+def _each(call: Call, index: int, of_classic: OfClassic, of_native: OfNative) -> Vector:
+    """One number for each histogram of an argument, whatever its kind."""
+    vector = call.vector(index)
     steps = vector.values.shape[1]
     labels: list[Labels] = []
     values: list[Floats] = []
     present: list[Mask] = []
-    for rest, bounds, rows in _histograms(vector):
-        row, there = np.zeros(steps), np.any(vector.present[rows], axis=0)
+    native = {key(one): row for row, one in enumerate(vector.labels)} if vector.histograms is not None else {}
+    both: dict[int, Mask] = {}
+    for rest, bounds, rows in _classic(call, vector, index):
+        numbers = vector.numbers()[rows]
+        row, there = np.zeros(steps), np.any(numbers, axis=0)
+        twin = native.get(key(rest))
+        if twin is not None:
+            clash = there & vector.native()[twin]
+            if clash.any():
+                mixed = "vector contains a mix of classic and native histograms"
+                call.warn(mixed + _of_metric(rest), index)
+                both[twin] = clash
+                there &= ~clash
         for step in np.flatnonzero(there):
-            mask = vector.present[rows, step]
-            row[step] = function(bounds[mask], vector.values[rows, step][mask], int(step))
-        labels.append(rest)
+            mask = numbers[:, step]
+            row[step] = of_classic(bounds[mask], vector.values[rows, step][mask], int(step))
+        labels.append(without_name(rest))
         values.append(row)
         present.append(there)
+    if vector.histograms is not None:
+        for index_of, there in enumerate(vector.native()):
+            there = there & ~both.get(index_of, np.zeros(steps, dtype=bool))
+            if not there.any():
+                continue
+            row, of_metric = np.zeros(steps), _of_metric(vector.labels[index_of])
+            for step in np.flatnonzero(there):
+                row[step] = of_native(vector.histograms[index_of, step], int(step), of_metric)
+            labels.append(without_name(vector.labels[index_of]))
+            values.append(row)
+            present.append(there)
     return stack(labels, values, present, steps)
 
 
-def _joined(bounds: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Buckets of one bound added up, and counts that never fall, as slightly torn samples may."""
-    unique, index = np.unique(bounds, return_inverse=True)
-    total = np.zeros(len(unique))
-    np.add.at(total, index, counts)
-    return unique, np.maximum.accumulate(total)
+def _quantile_of(call: Call, q: Floats, index: int) -> Vector:
+    def of_classic(bounds: Floats, counts: Floats, step: int) -> float:
+        found, fixed = classic.quantile(float(q[step]), bounds, counts)
+        if fixed:
+            call.info(_MONOTONIC, index)
+        return found
+
+    def of_native(histogram: Histogram, step: int, of_metric: str) -> float:
+        found, note = estimate.quantile(float(q[step]), histogram)
+        if note:
+            call.info(note + of_metric, index)
+        return found
+
+    return _each(call, index, of_classic, of_native)
 
 
-def quantile(q: float, bounds: Floats, counts: Floats) -> float:
-    """The q-quantile, interpolated inside the bucket it falls into."""
-    if math.isnan(q):
-        return math.nan
-    if q < 0:
-        return -math.inf
-    if q > 1:
-        return math.inf
-    upper, running = _joined(bounds, counts)
-    if len(upper) < 2 or not math.isinf(upper[-1]):
-        return math.nan
-    total = running[-1]
-    if total == 0 or math.isnan(total):
-        return math.nan
-    rank = q * total
-    bucket = min(int(np.searchsorted(running[:-1], rank, side="left")), len(upper) - 1)
-    if bucket == len(upper) - 1:
-        return float(upper[-2])
-    if bucket == 0 and upper[0] <= 0:
-        return float(upper[0])
-    start = 0.0 if bucket == 0 else float(upper[bucket - 1])
-    below = 0.0 if bucket == 0 else float(running[bucket - 1])
-    count = float(running[bucket]) - below
-    return start + (float(upper[bucket]) - start) * (float(rank - below) / count)
+def _of_metric(labels: Labels) -> str:
+    name = labels.get(NAME)
+    return f' for metric name "{name}"' if name else ""
 
 
-def fraction(low: float, high: float, bounds: Floats, counts: Floats) -> float:
-    """The share of observations between two values."""
-    upper, running = _joined(bounds, counts)
-    if not len(upper) or not math.isinf(upper[-1]) or running[-1] == 0 or math.isnan(running[-1]):
-        return math.nan
-    if math.isnan(low) or math.isnan(high):
-        return math.nan
-    if low >= high:
-        return 0.0
-    return (_rank(high, upper, running) - _rank(low, upper, running)) / float(running[-1])
+def _check(call: Call, q: Floats, index: int) -> None:
+    for one in q[~((q >= 0) & (q <= 1))][:1]:
+        call.warn(f"quantile value should be between 0 and 1, got {number(float(one))}", index)
 
 
-def _rank(value: float, upper: Floats, running: Floats) -> float:
-    """How many observations are at most `value`, interpolated."""
-    if value == -math.inf:
-        return 0.0
-    bucket = int(np.searchsorted(upper, value, side="left"))
-    if bucket >= len(upper) or math.isinf(upper[bucket]):
-        return float(running[-1]) if math.isinf(value) else float(running[-2] if len(running) > 1 else 0.0)
-    below = 0.0 if bucket == 0 else float(running[bucket - 1])
-    lowest = 0.0 if upper[0] > 0 else -math.inf
-    start = lowest if bucket == 0 else float(upper[bucket - 1])
-    if value <= start:
-        return below
-    if math.isinf(start):
-        return float(running[bucket]) if value >= upper[bucket] else 0.0
-    share = (value - start) / (float(upper[bucket]) - start)
-    return below + (float(running[bucket]) - below) * share
+def _quantile(call: Call) -> Vector:
+    q = call.scalar(0)
+    _check(call, q, 0)
+    return _quantile_of(call, q, 1)
 
 
-FUNCTIONS: dict[str, Function] = {"histogram_quantile": _quantile, "histogram_fraction": _fraction}
+def _quantiles(call: Call) -> Vector:
+    """`histogram_quantiles`: several at once, told apart by a label."""
+    label = call.text(1)
+    labels: list[Labels] = []
+    values: list[Floats] = []
+    present: list[Mask] = []
+    for index in range(2, len(call.arguments)):
+        q = call.scalar(index)
+        _check(call, q, index)
+        found = _quantile_of(call, q, 0)
+        name = _decimal(float(q[0])) if len(q) else ""
+        labels += [{**one, label: name} for one in found.labels]
+        values += list(found.values)
+        present += list(found.present)
+    return stack(labels, values, present, call.steps)
+
+
+def _decimal(value: float) -> str:
+    """A number as OpenMetrics writes it: whole ones with a point, too."""
+    text = number(value)
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
+
+
+def _fraction(call: Call) -> Vector:
+    low, high = call.scalar(0), call.scalar(1)
+
+    def of_native(histogram: Histogram, step: int, of_metric: str) -> float:
+        found, note = estimate.fraction(float(low[step]), float(high[step]), histogram)
+        if note:
+            call.info(note + of_metric, 2)
+        return found
+
+    def of_classic(bounds: Floats, counts: Floats, step: int) -> float:
+        return classic.fraction(float(low[step]), float(high[step]), bounds, counts)
+
+    return _each(call, 2, of_classic, of_native)
+
+
+def _of_native(function: Callable[[Histogram], float]) -> Function:
+    """A function of native histograms alone; numbers are left out."""
+
+    def apply(call: Call) -> Vector:
+        vector = call.vector()
+        there, values = vector.native(), np.zeros(vector.values.shape)
+        if vector.histograms is not None:
+            for row, step in np.argwhere(there):
+                values[row, step] = function(vector.histograms[row, step])
+        return Vector([without_name(one) for one in vector.labels], values, there)
+
+    return apply
+
+
+def _average(histogram: Histogram) -> float:
+    return float(np.float64(histogram.sum) / np.float64(histogram.count))
+
+
+def _deviation(histogram: Histogram) -> float:
+    variance = estimate.variance(histogram)
+    return math.sqrt(variance) if variance >= 0 else math.nan
+
+
+FUNCTIONS: dict[str, Function] = {
+    "histogram_avg": _of_native(_average),
+    "histogram_count": _of_native(lambda histogram: histogram.count),
+    "histogram_fraction": _fraction,
+    "histogram_quantile": _quantile,
+    "histogram_quantiles": _quantiles,
+    "histogram_stddev": _of_native(_deviation),
+    "histogram_stdvar": _of_native(estimate.variance),
+    "histogram_sum": _of_native(lambda histogram: histogram.sum),
+}

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import re
 
-import re2
-
-from ..values import Labels, QueryError, Vector, merged
+from ...model.regex import check_pattern, compiled
+from ..check import anchored
+from ..errors import ExecutionError
+from ..values import Labels, Vector, merged
 from .call import Call, Function
 
-_LABEL = re.compile(r"[^\0]+")
 _REFERENCE = re.compile(r"\$(?:(\d+|\w+)|\{(\w+)\})")
 
 
 def _replace(call: Call) -> Vector:
     target, replacement, source, pattern = (call.text(index) for index in range(1, 5))
-    if not _LABEL.fullmatch(target):
-        raise QueryError(f"label_replace: {target!r} is no label name")
-    try:
-        options = re2.Options()
-        options.log_errors = False
-        compiled = re2.compile(f"^(?s:{pattern})$", options)
-    except re2.error:
-        raise QueryError(f"label_replace: {pattern!r} is no regular expression") from None
+    _check_name("label_replace", target)
+    if check_pattern(anchored(pattern)):
+        raise ExecutionError(f"invalid regular expression in label_replace(): {pattern}")
     vector = call.vector()
-    changed = []
-    for labels in vector.labels:
-        match = compiled.fullmatch(labels.get(source, ""))
-        if match is None:
-            changed.append(labels)
-            continue
-        groups = {str(index): match.group(index) or "" for index in range(compiled.groups + 1)}
-        groups |= {name: groups[str(index)] for name, index in compiled.groupindex.items()}
-        text = _REFERENCE.sub(lambda found, known=groups: known.get(found[1] or found[2], ""), replacement)  # type: ignore[misc]  # mypy does not infer lambdas with defaults
-        changed.append(_with(labels, target, text))
-    return merged(Vector(changed, vector.values.copy(), vector.present.copy()), "label_replace")
+    changed = [_replaced(labels, target, replacement, source, anchored(pattern)) for labels in vector.labels]
+    return merged(vector.relabelled(changed), "label_replace")
+
+
+def _replaced(labels: Labels, target: str, replacement: str, source: str, pattern: str) -> Labels:
+    expression = compiled(pattern)
+    match = expression.fullmatch(labels.get(source, "").encode("utf-8", "surrogatepass"))
+    if match is None:
+        return labels
+    found = [(match.group(index) or b"").decode("utf-8", "replace") for index in range(expression.groups + 1)]
+    groups = {str(index): text for index, text in enumerate(found)}
+    groups |= {name.decode(): found[index] for name, index in expression.groupindex.items()}
+    return _with(labels, target, _REFERENCE.sub(lambda one: groups.get(one[1] or one[2], ""), replacement))
+
+
+def _check_name(function: str, name: str) -> None:
+    # Bytes that are no UTF-8 come as lone surrogates.
+    if not name or any("\udc80" <= one <= "\udcff" for one in name):
+        raise ExecutionError(f"invalid destination label name in {function}(): {name!a}")
 
 
 def _join(call: Call) -> Vector:
     target, separator = call.text(1), call.text(2)
     sources = [call.text(index) for index in range(3, len(call.arguments))]
-    if not _LABEL.fullmatch(target):
-        raise QueryError(f"label_join: {target!r} is no label name")
+    _check_name("label_join", target)
     vector = call.vector()
     changed = [
         _with(labels, target, separator.join(labels.get(source, "") for source in sources))
         for labels in vector.labels
     ]
-    return merged(Vector(changed, vector.values.copy(), vector.present.copy()), "label_join")
+    return merged(vector.relabelled(changed), "label_join")
 
 
 def _with(labels: Labels, name: str, value: str) -> Labels:
@@ -71,7 +73,7 @@ def _sorted_by_label(*, descending: bool) -> Function:
             return [natural(labels.get(name, "")) for name in names], sorted(labels.items())
 
         rows = sorted(range(len(vector.labels)), key=order, reverse=descending)
-        return Vector([vector.labels[row] for row in rows], vector.values[rows], vector.present[rows])
+        return vector.rows(rows)
 
     return apply
 

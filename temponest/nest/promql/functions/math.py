@@ -11,10 +11,10 @@ from .call import Call, Function
 
 
 def mapped(vector: Vector, function: Callable[[Floats], Floats]) -> Vector:
-    """Every value of a vector through a function; the result is no longer the metric."""
+    """Every number of a vector through a function; the result is no longer the metric."""
     with np.errstate(all="ignore"):
         values = function(vector.values)
-    return Vector([without_name(labels) for labels in vector.labels], values, vector.present.copy())
+    return Vector([without_name(labels) for labels in vector.labels], values, vector.numbers().copy())
 
 
 def _of(function: Callable[[Floats], Floats]) -> Function:

@@ -1,20 +1,46 @@
-"""`*_over_time`: one number out of the samples of each window."""
+"""`*_over_time`: one sample out of those of each window."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ...model.series import Histogram
 from ..aggregate import quantile
-from ..values import Floats, Times, Vector
-from .call import Call, Function, windowed
+from ..messages import INCOMPATIBLE, MIXED
+from ..native.arithmetic import Combined, MixedBucketsError, added, mean
+from ..values import Floats, Sample, Vector
+from .call import Call, Function, Window, of_numbers, windowed
 
 
-def _of_values(function: Callable[[Floats], float], *, keep_name: bool = False) -> Function:
+def _of_values(function: Callable[[Floats], float]) -> Function:
+    return lambda call: of_numbers(call, lambda window: function(window.values))
+
+
+def _of_both(
+    numbers: Callable[[Floats], float], histograms: Callable[[Sequence[Histogram]], Combined]
+) -> Function:
+    """What works on numbers and on histograms, and not on a mix of them."""
+
     def apply(call: Call) -> Vector:
-        return windowed(call.matrix(), lambda _, values, *__: function(values), keep_name=keep_name)
+        def one(window: Window) -> Sample | None:
+            native = window.native
+            if not native:
+                return numbers(window.values)
+            if window.mixed:
+                call.warn(f'{MIXED} metric name "{window.name}"')
+                return None
+            try:
+                found = histograms(native)
+            except MixedBucketsError:
+                call.warn(f'{INCOMPATIBLE} "{window.name}"')
+                return None
+            call.combined(found, "aggregation")
+            return found.histogram
+
+        return windowed(call.matrix(), one)
 
     return apply
 
@@ -28,30 +54,40 @@ def _sum(values: Floats) -> float:
 
 
 def _avg(values: Floats) -> float:
-    mean = _sum(values) / len(values)
-    if math.isinf(mean) and not np.isinf(values).any():
+    average = _sum(values) / len(values)
+    if math.isinf(average) and not np.isinf(values).any():
         # The sum overflows where the mean does not.
         return float((values / len(values)).sum())
-    return mean
+    return average
 
 
 def _quantile(call: Call) -> Vector:
     q = call.scalar(0)
-    return windowed(call.matrix(1), lambda _, values, __, ___, step: quantile(float(q[step]), values))
+    for one in q[~((q >= 0) & (q <= 1))][:1]:
+        call.warn(f"quantile value should be between 0 and 1, got {one:g}", 0)
+    return of_numbers(call, lambda window: quantile(float(q[window.step]), window.values), 1)
 
 
 def _mad(values: Floats) -> float:
+    if np.isnan(values).any():
+        return math.nan
     return quantile(0.5, np.abs(values - quantile(0.5, values)))
 
 
+def _picked(index: int) -> Function:
+    def one(window: Window) -> Sample:
+        native = None if window.histograms is None else window.histograms[index]
+        return float(window.values[index]) if native is None else native
+
+    return lambda call: windowed(call.matrix(), one, keep_name=True)
+
+
 def _time_of(choose: Callable[[Floats], int]) -> Function:
-    def apply(call: Call) -> Vector:
-        def seconds(times: Times, values: Floats, *_: int) -> float:
-            return float(times[choose(values)]) / 1000
+    return lambda call: of_numbers(call, lambda window: float(window.times[choose(window.values)]) / 1000)
 
-        return windowed(call.matrix(), seconds)
 
-    return apply
+def _time_at(index: int) -> Function:
+    return lambda call: windowed(call.matrix(), lambda window: float(window.times[index]) / 1000)
 
 
 def _latest(hit: Callable[[Floats], Floats]) -> Callable[[Floats], int]:
@@ -65,20 +101,20 @@ def _latest(hit: Callable[[Floats], Floats]) -> Callable[[Floats], int]:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "avg_over_time": _of_values(_avg),
+    "avg_over_time": _of_both(_avg, mean),
     "min_over_time": _of_values(lambda values: float(np.fmin.reduce(values))),
     "max_over_time": _of_values(lambda values: float(np.fmax.reduce(values))),
-    "sum_over_time": _of_values(_sum),
-    "count_over_time": _of_values(lambda values: float(len(values))),
+    "sum_over_time": _of_both(_sum, added),
+    "count_over_time": lambda call: windowed(call.matrix(), lambda window: float(len(window.times))),
     "quantile_over_time": _quantile,
     "stddev_over_time": _of_values(lambda values: float(values.std())),
     "stdvar_over_time": _of_values(lambda values: float(values.var())),
-    "last_over_time": _of_values(lambda values: float(values[-1]), keep_name=True),
-    "first_over_time": _of_values(lambda values: float(values[0]), keep_name=True),
-    "present_over_time": _of_values(lambda _: 1.0),
+    "last_over_time": _picked(-1),
+    "first_over_time": _picked(0),
+    "present_over_time": lambda call: windowed(call.matrix(), lambda _: 1.0),
     "mad_over_time": _of_values(_mad),
     "ts_of_min_over_time": _time_of(_latest(np.fmin.reduce)),
     "ts_of_max_over_time": _time_of(_latest(np.fmax.reduce)),
-    "ts_of_last_over_time": _time_of(lambda values: len(values) - 1),
-    "ts_of_first_over_time": _time_of(lambda _: 0),
+    "ts_of_last_over_time": _time_at(-1),
+    "ts_of_first_over_time": _time_at(0),
 }

@@ -16,10 +16,6 @@ STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 EXEMPLARS = 20_000
 
 
-# Stands beside a number in a series that is a native histogram at other times.
-_EMPTY = Histogram(0, 0, 0, 0, 0)
-
-
 class Head:
     """Series by labels. Not thread-safe: its owner holds a lock."""
 
@@ -34,17 +30,17 @@ class Head:
             series = self.series[labels] = Series(labels)
         native = histogram is not None or bool(series.histograms)
         if native and not series.histograms:
-            series.histograms = [_EMPTY] * len(series.times)
+            series.histograms = [None] * len(series.times)
         position = bisect_left(series.times, time_ms)
         if position < len(series.times) and series.times[position] == time_ms:
             series.values[position] = value
             if native:
-                series.histograms[position] = histogram or _EMPTY
+                series.histograms[position] = histogram
             return
         series.times.insert(position, time_ms)
         series.values.insert(position, value)
         if native:
-            series.histograms.insert(position, histogram or _EMPTY)
+            series.histograms.insert(position, histogram)
         self.samples += 1
 
 

@@ -104,8 +104,9 @@ def read(
             series = found[names[index]] = Series(names[index])
         series.times.append(time_ms)
         series.values.append(value)
-        if histogram is not None:
-            series.histograms.append(_decode(histogram))
+        if histogram is not None or series.histograms:
+            series.histograms += [None] * (len(series.times) - 1 - len(series.histograms))
+            series.histograms.append(None if histogram is None else _decode(histogram))
     return found
 
 
@@ -117,4 +118,5 @@ def _decode(text: str) -> Histogram:
     fields = json.loads(text)
     for side in ("positive", "negative"):
         fields[side] = {int(index): count for index, count in fields[side].items()}
+    fields["custom"] = tuple(fields.get("custom", ()))
     return Histogram(**fields)

@@ -1,0 +1,1 @@
+"""Native histograms: where their buckets are, how they add up, and what is estimated from them."""
