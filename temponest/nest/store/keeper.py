@@ -19,6 +19,7 @@ from .limits import Limits
 from .recent import Generation
 from .schema import SHAPES
 from .segment import Segment
+from .summary import FilterMemory
 from .view import CurrentView
 
 _log = logging.getLogger("temponest.store")
@@ -45,6 +46,7 @@ class Keeper:
         self._layout = layout
         self._limits = limits
         self._view = view
+        self._filters = FilterMemory(limits.filter_bytes)
         self._catalog = Catalog()
         self._log_covered = 0
         self._wake = threading.Condition()
@@ -79,7 +81,7 @@ class Keeper:
                 _log.error("segment %s is missing, its %d %s are lost", entry.name, entry.rows, called)
         self._catalog = Catalog(self._catalog.covered, self._catalog.next_segment, tuple(there))
         self._sweep()
-        self._view.change(segments=tuple(Segment(self._layout.segments, entry) for entry in there))
+        self._view.change(segments=tuple(Segment(self._layout.segments, entry, self._filters) for entry in there))
 
     def start(self) -> None:
         """Begin to look after the segments."""
@@ -207,7 +209,10 @@ class Keeper:
         catalog.write(self._layout.catalog, new)
         self._catalog = new
         known = {one.entry.name: one for one in self._view.now.segments}
-        segments = (known.get(entry.name) or Segment(self._layout.segments, entry) for entry in new.segments)
+        segments = (
+            known.get(entry.name) or Segment(self._layout.segments, entry, self._filters)
+            for entry in new.segments
+        )
         self._view.change(segments=tuple(segments), **fields)
 
     def _delete(self, entries: list[Entry]) -> None:

@@ -54,6 +54,11 @@ class Limits:
         return max(self.batch_bytes, self.memory_bytes // 4)
 
     @property
+    def filter_bytes(self) -> int:
+        """Filters of segments kept in memory; 10 million spans have some 5 MB of them."""
+        return self.memory_bytes // 24
+
+    @property
     def log_file_bytes(self) -> int:
         """A log file is closed at this size, so that what is sealed can be deleted file by file."""
         return 64 * MIB

@@ -118,8 +118,9 @@ def read_entry(path: Path) -> Entry:
 class Segment:
     """A segment as a block. Files are opened for each question, so any number of segments may exist."""
 
-    def __init__(self, folder: Path, entry: Entry) -> None:
+    def __init__(self, folder: Path, entry: Entry, memory: summary.FilterMemory | None = None) -> None:
         self.entry = entry
+        self._memory = memory
         self.shape = SHAPES[entry.signal]
         self.rows = entry.rows
         self.start_min = entry.start_min
@@ -183,7 +184,7 @@ class Segment:
         """The summary; without one every question is answered from the columns."""
         if self._summary is None and not self.damaged:
             try:
-                self._summary = summary.SummaryFile(self._summary_path)
+                self._summary = summary.SummaryFile(self._summary_path, self._memory)
             except FileNotFoundError:
                 return None
             except Corrupt as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import threading
+import weakref
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -109,16 +111,49 @@ def write(path: Path, summary: Summary, traces: bytes, values: bytes) -> None:
     write_atomically(path, head + text + traces + values)
 
 
+class FilterMemory:
+    """Room for filters in memory; those that find none are read from their file, 64 bytes a question.
+
+    A read is a system call, and after each the thread waits for the interpreter again: in memory a question
+    to a hundred segments takes microseconds however busy the nest is.
+
+    Args:
+        limit: bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._guard = threading.Lock()
+        self._left = limit
+
+    def take(self, size: int) -> bool:
+        """Take room, if there is enough."""
+        with self._guard:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def give(self, size: int) -> None:
+        """Give room back."""
+        with self._guard:
+            self._left += size
+
+
 class SummaryFile:
-    """A summary: the JSON part in memory, a 64-byte read for each question to a filter.
+    """A summary: the JSON part in memory, and the filters as long as there is room.
+
+    Args:
+        path: the file.
+        memory: room for the filters; without it they stay in the file.
 
     Raises:
         Corrupt: the file is not a summary, or not the one that was written.
         FileNotFoundError: there is none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, memory: FilterMemory | None = None) -> None:
         self._path = path
+        self._filters: bytes | None = None
         with path.open("rb") as file:
             head = file.read(_HEAD.size)
             if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
@@ -126,6 +161,10 @@ class SummaryFile:
             _, length, checksum, self._traces, self._values = _HEAD.unpack(head)
             text = file.read(length)
             size = os.fstat(file.fileno()).st_size
+            in_file = self._traces + self._values
+            if memory is not None and memory.take(in_file):
+                self._filters = file.read(in_file)
+                weakref.finalize(self, memory.give, in_file)
         if zlib.crc32(text) != checksum or size != _HEAD.size + length + self._traces + self._values:
             raise Corrupt(path, _HEAD.size, "bad checksum or length")
         self._start = _HEAD.size + length
@@ -140,13 +179,13 @@ class SummaryFile:
 
     def among(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """Those of the traces that may be in the segment."""
-        with _Filters(self._path) as filters:
+        with _Filters(self._path, self._filters, self._start) as filters:
             return [one for one in trace_ids if self._has_trace(filters, one)]
 
     def may_match(self, request: FetchRequest) -> bool:
         """Whether a span of the segment may satisfy the conditions."""
         every = all if request.all_conditions else any
-        with _Filters(self._path) as filters:
+        with _Filters(self._path, self._filters, self._start) as filters:
             return not request.conditions or every(
                 self._condition(filters, one) for one in request.conditions
             )
@@ -219,10 +258,12 @@ class SummaryFile:
 
 
 class _Filters:
-    """The filters in a file, open for one question: segments may be more than a process may open files."""
+    """The filters, in memory or in a file that is open for one question: a process may not open many."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: bytes | None, begin: int) -> None:
         self._path = path
+        self._held = held
+        self._begin = begin
         self._handle = -1
 
     def __enter__(self) -> _Filters:
@@ -234,6 +275,9 @@ class _Filters:
 
     def has(self, start: int, size: int, probe: bloom.Probe) -> bool:
         """What the filter at `start` says to a probe."""
+        if self._held is not None:
+            at = start - self._begin + probe.offset(size)
+            return probe.fits(self._held[at : at + bloom.BLOCK_BYTES])
         if self._handle < 0:
             self._handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         block = os.pread(self._handle, bloom.BLOCK_BYTES, start + probe.offset(size))
