@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,10 @@ SERIES_SHARE = 8
 
 # Seconds for requests that are under way when the nest is told to stop; the whole stop takes under 5.
 GRACE = 2.0
+
+# A thread that wants the interpreter gets it after so many seconds. A question needs it again after each
+# read, and with Python's default of 5 ms it waits that long each time for the thread that decodes.
+SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         Newer: a newer TempoNest wrote it.
     """
     give_back()
+    sys.setswitchinterval(SWITCH_SECONDS)
     # Ports first: whoever starts a second nest hears about the port before the folder is touched.
     ports = (addresses.http, addresses.jaeger, addresses.tempo, addresses.prometheus, addresses.loki)
     sockets = _bind(addresses.host, ports)
@@ -101,7 +107,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         store.register(Signal.METRICS, MetricsConsumer(series))
         store.on_decoded(derived.take, covered=derived.covered)
         store.start()
-        receiver = Receiver(store)
+        receiver = Receiver(store, token=security.token)
         tempo_api = tempo.create_app(store.spans, security)
         prometheus_api = prometheus.create_app(series, security)
         loki_api = loki.create_app(store.logs, security)

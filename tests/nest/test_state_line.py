@@ -44,7 +44,7 @@ def test_a_state_is_that_of_the_store_and_of_the_receiver(tmp_path: Path) -> Non
     request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
     receiver.accept(Signal.TRACES, request.SerializeToString())[0].result()
     receiver.count(None)
-    receiver.count(busy("full", 1.0))
+    receiver.count(busy("full", 1.0, "queue"))
     store.flush()
     state = State.of(store, series, receiver)
     assert (state.spans, state.requests, state.refused, state.queue_bytes) == (1, 1, 1, 0)

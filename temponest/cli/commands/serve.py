@@ -34,7 +34,7 @@ def default_folder() -> Path:
 @click.option("--loki-port", default=DEFAULT.loki, show_default=True, help="Loki's API.")
 @click.option("--memory", default=300, show_default=True, help="Memory limit in MiB.")
 @click.option("--disk", default=10, show_default=True, help="Disk limit in GiB; the oldest data goes first.")
-@click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token that queries must carry.")
+@click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token that queries and OTLP must carry.")
 @click.option("--unprotected", is_flag=True, help="Allow other machines to connect without a token.")
 @click.option("--allow-host", multiple=True, help="Host name, besides localhost, that clients may use.")
 def command(

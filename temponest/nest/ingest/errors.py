@@ -13,6 +13,7 @@ class Code(IntEnum):
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a defect
@@ -23,10 +24,19 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a defect
         http: HTTP status.
         message: what was wrong and what to do, for whoever runs the sender.
         retry_after: seconds after which trying again makes sense; None where it never does.
+        cause: in a word, to count refusals by.
     """
 
-    def __init__(self, code: Code, http: int, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: Code,
+        http: int,
+        message: str,
+        retry_after: float | None = None,
+        cause: str = "malformed",
+    ) -> None:
         super().__init__(message)
+        self.cause = cause
         self.code = code
         self.http = http
         self.message = message
@@ -44,9 +54,25 @@ def too_large(limit: int) -> Refused:
         Code.RESOURCE_EXHAUSTED,
         413,
         f"the request is larger than {limit} bytes after decompression; send smaller batches",
+        cause="too_large",
     )
 
 
-def busy(reason: str, retry_after: float) -> Refused:
+def busy(reason: str, retry_after: float, cause: str) -> Refused:
     """503 and UNAVAILABLE with the time to wait: the sender keeps the data and tries again."""
-    return Refused(Code.UNAVAILABLE, 503, reason, retry_after)
+    return Refused(Code.UNAVAILABLE, 503, reason, retry_after, cause)
+
+
+def too_much(reason: str, retry_after: float, cause: str) -> Refused:
+    """429 and RESOURCE_EXHAUSTED with the time to wait: as `busy`, and this sender is a reason for it."""
+    return Refused(Code.RESOURCE_EXHAUSTED, 429, reason, retry_after, cause)
+
+
+def not_allowed() -> Refused:
+    """401 and UNAUTHENTICATED: the token is wrong or lacks."""
+    return Refused(
+        Code.UNAUTHENTICATED,
+        401,
+        "send the nest's token: OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20TOKEN'",
+        cause="token",
+    )

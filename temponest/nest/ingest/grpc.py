@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -10,8 +10,10 @@ import grpc
 
 from ..model.signal import Signal
 from ..store.errors import Closed, Full
+from ..store.limits import MIB
 from . import status
 from .errors import Refused
+from .inflate import inflate
 from .partial import Partial
 from .receiver import Receiver, refusal
 
@@ -24,12 +26,16 @@ SERVICES = {
 # Requests wait for the log together, so a few threads keep it busy; more would only hold more bodies.
 THREADS = 8
 
+# A message as it comes over the wire, compressed or not. Each thread holds one that nobody has counted yet;
+# the Collector's own default is a quarter of it.
+MAX_MESSAGE = 16 * MIB
+
 # An empty Export*ServiceResponse: everything was accepted (OTLP, "Full Success").
 _SUCCESS = b""
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
-_Handler: TypeAlias = Callable[[bytes, grpc.ServicerContext], bytes]
+_Handler: TypeAlias = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
 
 
 def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
@@ -48,14 +54,17 @@ def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
     server = grpc.server(
         ThreadPoolExecutor(THREADS, thread_name_prefix="nest-grpc"),
         options=[
-            ("grpc.max_receive_message_length", receiver.max_body),
+            ("grpc.max_receive_message_length", min(MAX_MESSAGE, receiver.max_body)),
+            # gRPC would inflate each message before anybody could say that there is no room for it.
+            ("grpc.per_message_decompression", 0),
             # Without this a second process could listen on the same port and take half of the requests.
             ("grpc.so_reuseport", 0),
         ],
     )
     for signal, service in SERVICES.items():
         export = _export(receiver, signal)
-        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
+        # The same on the wire as a method that takes one message, but the message is read when we ask for it.
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": method}),))
     port = server.add_insecure_port(address)
     server.start()
@@ -63,9 +72,10 @@ def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
 
 
 def _export(receiver: Receiver, signal: Signal) -> _Handler:
-    def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+    def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         try:
-            partial = _take(receiver, signal, body)
+            receiver.authorize(_authorization(context))
+            partial = _take(receiver, signal, next(messages, b""))
         except Refused as refused:
             receiver.count(refused)
             context.set_trailing_metadata((("grpc-status-details-bin", status.encode(refused)),))
@@ -76,13 +86,34 @@ def _export(receiver: Receiver, signal: Signal) -> _Handler:
     return export
 
 
+def _authorization(context: grpc.ServicerContext) -> bytes:
+    for key, value in context.invocation_metadata():
+        if key == "authorization":
+            return value.encode() if isinstance(value, str) else value
+    return b""
+
+
 def _take(receiver: Receiver, signal: Signal, body: bytes) -> Partial | None:
-    receiver.reserve(len(body))
-    try:
-        future, partial = receiver.accept(signal, body)
-        future.result()
-        return partial
-    except (Full, Closed) as error:
-        raise refusal(error) from None
-    finally:
-        receiver.release(len(body))
+    with receiver.claim() as claim:
+        claim.grow(len(body))
+        plain = inflate(body, _encoding(body), receiver.max_body, claim.grow)
+        try:
+            future, partial = receiver.accept(signal, plain)
+            future.result()
+        except (Full, Closed) as error:
+            raise refusal(error) from None
+    return partial
+
+
+def _encoding(message: bytes) -> str:
+    """How a message is compressed; gRPC tells it in a header that does not reach a handler.
+
+    An OTLP request begins with its field 1, the byte 0x0A, or is empty. A gzip stream begins with 1F 8B,
+    which is no protobuf at all, and a zlib stream with a byte that ends in 8 and a checksum of both first
+    bytes.
+    """
+    if message[:2] == b"\x1f\x8b":
+        return "gzip"
+    if len(message) > 1 and message[0] & 0x0F == 8 and (message[0] << 8 | message[1]) % 31 == 0:
+        return "deflate"
+    return ""

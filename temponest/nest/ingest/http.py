@@ -50,7 +50,10 @@ def create_app(receiver: Receiver, *, any_host: bool = False) -> Starlette:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
             if not any_host and not _LOCAL_HOST.fullmatch(request.headers.get("host", "")):
-                raise Refused(Code.INVALID_ARGUMENT, 421, "this Host is not served here; use localhost")
+                raise Refused(
+                    Code.INVALID_ARGUMENT, 421, "this Host is not served here; use localhost", cause="host"
+                )
+            receiver.authorize(request.headers.get("authorization", "").encode("latin-1"))
             partial = await _take(receiver, signal, media_type, request)
         except Refused as refused:
             receiver.count(refused)

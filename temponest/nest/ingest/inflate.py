@@ -13,7 +13,7 @@ from .errors import Refused, malformed, too_large
 _PIECE = 256 * 1024
 
 
-def inflate(body: bytes, encoding: str, limit: int, claim: Callable[[int], None]) -> bytes:
+def inflate(body: bytes, encoding: str, limit: int, claim: Callable[[int], None]) -> bytes | bytearray:
     """The decoded body.
 
     Args:
@@ -41,32 +41,31 @@ def inflate(body: bytes, encoding: str, limit: int, claim: Callable[[int], None]
 
 
 class _Pieces:
-    """What came out so far, within the limit."""
+    """What came out so far, within the limit. Joining pieces at the end would hold all of them twice."""
 
     def __init__(self, limit: int, claim: Callable[[int], None]) -> None:
         self.limit = limit
         self._claim = claim
-        self._size = 0
-        self._pieces: list[bytes] = []
+        self._plain = bytearray()
 
     def add(self, piece: bytes) -> None:
-        self._size += len(piece)
         try:
-            if self._size > self.limit:
+            if len(self._plain) + len(piece) > self.limit:
                 raise too_large(self.limit)
             self._claim(len(piece))
         except Refused:
-            # The exception's traceback would keep them for as long as somebody looks at it.
-            self._pieces.clear()
+            # The exception's traceback would keep it for as long as somebody looks at it.
+            self._plain.clear()
             raise
-        self._pieces.append(piece)
+        self._plain += piece
 
-    def join(self) -> bytes:
-        return b"".join(self._pieces)
+    def join(self) -> bytes | bytearray:
+        """Everything; a small body as the bytes that most of its users want."""
+        return bytes(self._plain) if len(self._plain) <= _PIECE * 4 else self._plain
 
 
-def _zlib(window_bits: int) -> Callable[[bytes, _Pieces], bytes]:
-    def decode(body: bytes, pieces: _Pieces) -> bytes:
+def _zlib(window_bits: int) -> Callable[[bytes, _Pieces], bytes | bytearray]:
+    def decode(body: bytes, pieces: _Pieces) -> bytes | bytearray:
         decoder = zlib.decompressobj(window_bits)
         rest = body
         while not decoder.eof:
@@ -80,7 +79,7 @@ def _zlib(window_bits: int) -> Callable[[bytes, _Pieces], bytes]:
     return decode
 
 
-def _zstd(body: bytes, pieces: _Pieces) -> bytes:
+def _zstd(body: bytes, pieces: _Pieces) -> bytes | bytearray:
     # The window bounds what a frame may make the decoder allocate.
     reader = zstandard.ZstdDecompressor(max_window_size=pieces.limit).stream_reader(body)
     while piece := reader.read(_PIECE):

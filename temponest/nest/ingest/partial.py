@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -19,6 +20,12 @@ class Partial:
 
     rejected: int
     message: str
+
+    @classmethod
+    def together(cls, parts: Iterable[Partial | None]) -> Partial | None:
+        """What to say of a request that was taken in parts; None when nothing is to be said of any."""
+        said = [part for part in parts if part is not None]
+        return cls(sum(part.rejected for part in said), said[0].message) if said else None
 
     def protobuf(self) -> bytes:
         """As `ExportLogsServiceResponse`."""

@@ -105,7 +105,7 @@ class Committer:
                 _log.error("cannot write the log: %s; free some space or choose another folder", error)
             self._failing = True
             for _, _, future in group:
-                future.set_exception(Full(f"cannot write the log: {error}", retry_after=5.0))
+                future.set_exception(Full(f"cannot write the log: {error}", retry_after=5.0, cause="disk"))
             return
         if self._failing:
             _log.warning("the log can be written again")

@@ -14,11 +14,13 @@ class Full(StoreError):  # noqa: N818 - receivers map it to 429 and UNAVAILABLE,
 
     Attributes:
         retry_after: seconds after which trying again makes sense.
+        cause: what is full, in a word: `queue`, `share` (of one service in the queue) or `disk`.
     """
 
-    def __init__(self, reason: str, retry_after: float = 1.0) -> None:
+    def __init__(self, reason: str, retry_after: float = 1.0, cause: str = "queue") -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.cause = cause
 
 
 class Held(StoreError):  # noqa: N818 - the state of a folder, as above

@@ -81,7 +81,9 @@ class Keeper:
                 _log.error("segment %s is missing, its %d %s are lost", entry.name, entry.rows, called)
         self._catalog = Catalog(self._catalog.covered, self._catalog.next_segment, tuple(there))
         self._sweep()
-        self._view.change(segments=tuple(Segment(self._layout.segments, entry, self._filters) for entry in there))
+        self._view.change(
+            segments=tuple(Segment(self._layout.segments, entry, self._filters) for entry in there)
+        )
 
     def start(self) -> None:
         """Begin to look after the segments."""

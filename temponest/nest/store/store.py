@@ -143,15 +143,17 @@ class Store:
         committer = self._committer
         if committer is None:
             raise Closed(f"the store in {self._layout.folder} is not running")
-        if not self._writer.admit(len(body)):
+        try:
+            self._writer.admit(body)
+        except Full:
             with self._guard:
                 self._refused += 1
-            raise Full("too much is waiting to be decoded")
+            raise
         with self._guard:
             self._accepted_bodies += 1
             self._accepted_bytes += len(body)
         future = committer.append(signal, body)
-        future.add_done_callback(lambda done: self._settle(done, len(body)))
+        future.add_done_callback(lambda done: self._settle(done, body))
         return future
 
     def flush(self) -> None:
@@ -212,10 +214,10 @@ class Store:
         needs = [self._keeper.covered, *(one.covered for one in self._writer.consumers.values())]
         return min([*needs, *(listener.covered() for listener in self._writer.listeners)])
 
-    def _settle(self, done: Future[None], size: int) -> None:
+    def _settle(self, done: Future[None], body: bytes) -> None:
         if done.cancelled() or done.exception() is not None:
-            self._writer.forget(size)
+            self._writer.forget(body)
             with self._guard:
                 self._refused += 1
                 self._accepted_bodies -= 1
-                self._accepted_bytes -= size
+                self._accepted_bytes -= len(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
@@ -12,11 +13,13 @@ import pyarrow as pa
 from ..model.signal import Signal
 from .consumer import Consumer, Listener, SpanBatch
 from .decode import Decoder
+from .errors import Full
 from .keeper import Keeper
 from .layout import Layout, write_atomically
 from .limits import Limits
 from .log_record import Record
 from .logs.decode import LogDecoder
+from .owner import owner_of
 from .recent import Generation
 from .schema import SHAPES
 from .view import CurrentView
@@ -26,6 +29,10 @@ _log = logging.getLogger("temponest.store")
 # While a segment cannot be written the queue fills and senders are refused; after this many seconds decoding
 # goes on for one batch, so that closing and answering are never stuck behind a full disk.
 _PATIENCE = 5.0
+
+# This part of the queue is for whoever comes; the rest takes a body only from a service of which nothing
+# waits. So whoever sends most is refused first, and a quiet service is not refused for another's sake.
+_COMMON = 0.75
 
 
 class Writer:
@@ -43,6 +50,7 @@ class Writer:
         self._changed = threading.Condition()
         self._waiting: list[Record] = []
         self._admitted_bytes = 0
+        self._waiting_by_owner: Counter[bytes] = Counter()
         self._flushing = 0
         self._stopping = False
         self._seal_asked = False
@@ -65,19 +73,34 @@ class Writer:
         """Bytes admitted and not yet decoded."""
         return self._admitted_bytes
 
-    def admit(self, size: int) -> bool:
-        """Reserve room in the queue for a body; a body larger than the queue is admitted when it is alone."""
-        with self._changed:
-            if self._admitted_bytes and self._admitted_bytes + size > self._limits.queue_bytes:
-                return False
-            self._admitted_bytes += size
-            return True
+    def admit(self, body: bytes) -> None:
+        """Reserve room in the queue for a body; a body larger than the queue is admitted when it is alone.
 
-    def forget(self, size: int) -> None:
+        Raises:
+            Full: there is none; or what is left is for services of which nothing waits.
+        """
+        owner, total = owner_of(body), self._limits.queue_bytes
+        with self._changed:
+            after = self._admitted_bytes + len(body)
+            if self._admitted_bytes and after > total:
+                raise Full("too much is waiting to be decoded")
+            if after > total * _COMMON and self._waiting_by_owner[owner]:
+                raise Full("this service sends more than can be decoded", cause="share")
+            self._admitted_bytes = after
+            self._waiting_by_owner[owner] += len(body)
+
+    def forget(self, body: bytes) -> None:
         """Give back room: the body was never written."""
         with self._changed:
-            self._admitted_bytes -= size
+            self._release(body)
             self._changed.notify_all()
+
+    def _release(self, body: bytes) -> None:
+        owner = owner_of(body)
+        self._admitted_bytes -= len(body)
+        self._waiting_by_owner[owner] -= len(body)
+        if not self._waiting_by_owner[owner]:
+            del self._waiting_by_owner[owner]
 
     def deliver(self, records: Sequence[Record]) -> None:
         """Queue durable records for decoding."""
@@ -169,7 +192,8 @@ class Writer:
                 with self._changed:
                     self._seal_asked &= not asked
                     self._last = group[-1].sequence if group else self._last
-                    self._admitted_bytes -= sum(len(record.body) for record in group)
+                    for record in group:
+                        self._release(record.body)
                     self._changed.notify_all()
         self._persist()
 

@@ -10,7 +10,8 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from temponest.nest.ingest.grpc import SERVICES
+from temponest.nest.ingest.grpc import SERVICES, start
+from temponest.nest.ingest.receiver import IN_FLIGHT, Receiver
 from temponest.nest.model.signal import Signal
 from temponest.nest.store.errors import Full
 
@@ -70,6 +71,47 @@ def test_a_request_that_is_too_large_is_refused(nest: Nest) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         export(nest, bytes(MAX_BODY + 1))
     assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_bomb_is_refused_for_the_room_it_takes_before_it_is_inflated(nest: Nest) -> None:
+    """Many small messages that inflate to megabytes each must not be megabytes all at once."""
+    nest.receiver.reserve(IN_FLIGHT - MAX_BODY // 4)
+    try:
+        with pytest.raises(grpc.RpcError) as refused:
+            export(nest, bytes(MAX_BODY), compression=grpc.Compression.Gzip)
+    finally:
+        nest.receiver.release(IN_FLIGHT - MAX_BODY // 4)
+    code, status = refusal(refused.value)
+    retry = error_details_pb2.RetryInfo()
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == 1
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_a_message_that_is_too_large_inflated_is_refused(nest: Nest, compression: grpc.Compression) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        export(nest, bytes(MAX_BODY + 1), compression=compression)
+    code, status = refusal(refused.value)
+    assert (code, status.details) == (grpc.StatusCode.RESOURCE_EXHAUSTED, [])
+
+
+def test_deflate_is_taken(nest: Nest) -> None:
+    trace_id = secrets.token_bytes(16)
+    export(nest, request(trace_id).SerializeToString(), compression=grpc.Compression.Deflate)
+    assert trace_id in nest.spans.traces([trace_id], lambda: False)
+
+
+def test_a_receiver_with_a_token_takes_nothing_without_it(nest: Nest) -> None:
+    server, port = start(Receiver(nest.store, token="secret"), "127.0.0.1:0")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+        call = channel.unary_unary(f"/{SERVICES[Signal.TRACES]}/Export")
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"", timeout=10)
+        assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.UNAUTHENTICATED
+        assert call(b"", timeout=10, metadata=(("authorization", "Bearer secret"),)) == b""
+    server.stop(0).wait()
 
 
 def test_the_official_exporter_delivers(nest: Nest) -> None:

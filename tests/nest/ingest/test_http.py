@@ -12,7 +12,10 @@ import zstandard
 from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
+from temponest.nest.ingest.http import create_app
+from temponest.nest.ingest.receiver import IN_FLIGHT, PART_BYTES, Receiver
 from temponest.nest.store.errors import Full
 
 from .conftest import MAX_BODY, Nest
@@ -142,28 +145,64 @@ def test_a_full_store_is_503_with_the_time_to_wait(nest: Nest, monkeypatch: pyte
 
 def test_too_many_bytes_at_once_are_refused_and_given_back(nest: Nest) -> None:
     body = request(secrets.token_bytes(16)).SerializeToString()
-    everything = 2 * 64 * 1024 * 1024
-    nest.receiver.reserve(everything)
+    nest.receiver.reserve(IN_FLIGHT)
     try:
-        refused = post(nest, body).status_code
+        refused = post(nest, body)
     finally:
-        nest.receiver.release(everything)
-    assert (refused, post(nest, body).status_code) == (503, 200)
+        nest.receiver.release(IN_FLIGHT)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert post(nest, body).status_code == 200
+
+
+def test_a_request_larger_than_what_may_be_in_flight_is_taken_alone(nest: Nest) -> None:
+    with Receiver(nest.store, in_flight=10).claim() as claim:
+        claim.grow(11)
+        claim.grow(11)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_what_is_inflated_counts_as_in_flight_and_is_given_back(nest: Nest, encoding: str) -> None:
     """A bomb is refused for the room it takes while it grows, however small it arrives."""
     body = ENCODINGS[encoding](bytes(MAX_BODY))
-    room = 2 * 64 * 1024 * 1024
-    nest.receiver.reserve(room - MAX_BODY // 2)
+    nest.receiver.reserve(IN_FLIGHT - MAX_BODY // 2)
     try:
         refused = post(nest, body, Content_Encoding=encoding).status_code
     finally:
-        nest.receiver.release(room - MAX_BODY // 2)
-    nest.receiver.reserve(room)
-    nest.receiver.release(room)
-    assert refused == 503
+        nest.receiver.release(IN_FLIGHT - MAX_BODY // 2)
+    nest.receiver.reserve(IN_FLIGHT)
+    nest.receiver.release(IN_FLIGHT)
+    assert refused == 429
+
+
+def test_a_large_request_is_kept_whole(nest: Nest) -> None:
+    trace_id = secrets.token_bytes(16)
+    message = request(trace_id, spans=3, text="x" * (PART_BYTES // 2))
+    assert post(nest, message.SerializeToString()).status_code == 200
+    spans = nest.spans.traces([trace_id], lambda: False)[trace_id]
+    assert [(span.name, span.resource.service_name) for span in spans] == [
+        ("step 0", "shop"),
+        ("step 1", "shop"),
+        ("step 2", "shop"),
+    ]
+
+
+def test_nothing_is_kept_of_a_large_request_with_a_bad_part(nest: Nest) -> None:
+    trace_id = secrets.token_bytes(16)
+    message = request(trace_id, spans=2, text="x" * PART_BYTES)
+    bad = message.SerializeToString() + b"\x0a\x02\x0a\xff"
+    assert post(nest, bad).status_code == 400
+    assert nest.spans.traces([trace_id], lambda: False) == {}
+
+
+def test_a_receiver_with_a_token_takes_nothing_without_it(nest: Nest) -> None:
+    receiver = Receiver(nest.store, token="secret")
+    app = TestClient(create_app(receiver, any_host=True))
+    headers = {"content-type": "application/x-protobuf"}
+    assert app.post("/v1/traces", content=b"", headers=headers).status_code == 401
+    wrong = {**headers, "authorization": "Bearer wrong"}
+    assert app.post("/v1/traces", content=b"", headers=wrong).status_code == 401
+    right = {**headers, "authorization": "Bearer secret"}
+    assert app.post("/v1/traces", content=b"", headers=right).status_code == 200
 
 
 @pytest.mark.parametrize(
