@@ -16,8 +16,8 @@ class Limits:
             recent buffer get fixed shares.
         disk_bytes: what segments and log may take; above it whole segments are dropped.
         retention_seconds: segments sealed longer ago are dropped; 0 keeps everything.
-        seal_spans: spans in the recent buffer before they become a segment of a few megabytes: one is scanned
-            in milliseconds, 10 million spans are about a hundred, and writing one takes some 60 MB of memory.
+        seal_spans: spans in the recent buffer before they become a segment of two megabytes: one is scanned
+            in milliseconds, 10 million spans are some 150, and writing one takes some 40 MB of memory.
         seal_seconds: age at which the recent buffer becomes a segment even when small, so that the log
             stays short and retention by age has something to drop.
         columns: attributes that get a typed column of their own in a segment; the others share one.
@@ -28,7 +28,7 @@ class Limits:
     memory_bytes: int = 300 * MIB
     disk_bytes: int = 10 * 1024 * MIB
     retention_seconds: int = 14 * 24 * 3600
-    seal_spans: int = 96 * 1024
+    seal_spans: int = 64 * 1024
     seal_seconds: int = 3600
     columns: int = 200
     linger_seconds: float = 0.1

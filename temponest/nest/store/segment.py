@@ -30,7 +30,7 @@ _log = logging.getLogger("temponest.store")
 
 METADATA_KEY = b"temponest"
 # Rows read at once when a trace is looked up; smaller groups make that faster and the file larger.
-_ROW_GROUP = 16 * 1024
+_ROW_GROUP = 8 * 1024
 
 
 def parquet_path(folder: Path, name: str) -> Path:
