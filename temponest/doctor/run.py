@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from .checks import backlog, clock, endpoint, environment, propagation, proxy, round_trip, sampling, service
+from .checks import (
+    backlog,
+    clock,
+    endpoint,
+    environment,
+    propagation,
+    proxy,
+    round_trip,
+    sampling,
+    service,
+    vendors,
+    workers,
+)
 from .finding import Finding, Severity, error, warning
 from .subject import Subject
 
@@ -41,6 +53,8 @@ CHECKS: Final = (
     Check("sampling", sampling.check),
     Check("propagation", propagation.check),
     Check("proxy", proxy.check),
+    Check("workers", workers.check),
+    Check("vendor", vendors.check),
     Check("endpoint", endpoint.check, deadline=12.0),
     Check("clock", clock.check, deadline=5.0, needs="endpoint"),
     Check("service", service.check, deadline=9.0),

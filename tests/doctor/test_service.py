@@ -16,6 +16,7 @@ from .conftest import first
 HEAD = """
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from shared.telemetry import MetricsMiddleware, TracingMiddleware, setup_metrics, setup_tracing
 """
 SETUP = "setup_tracing('shop')\nsetup_metrics('shop')\n"
@@ -71,6 +72,61 @@ BROKEN = {
         "another SDK is set up",
         "call setup_tracing",
     ),
+    "setup in the lifespan": (
+        HEAD + "def lifespan(app):\n    setup_tracing('shop')\n" + APP,
+        "setup_tracing is called in lifespan(), not when the service is imported",
+        "at the top of the module",
+    ),
+    "setup for the main program alone": (
+        HEAD + APP + "if __name__ == '__main__':\n    setup_tracing('shop')\n",
+        "below `if __name__ ==",
+        "at the top of the module",
+    ),
+    "a sampler in the code keeps too little": (
+        HEALTHY.replace(
+            "setup_tracing('shop')", "setup_tracing('shop', sampler=ParentBased(TraceIdRatioBased(0.01)))"
+        ),
+        "the sampler of setup_tracing keeps 1.00%",
+        "ALWAYS_ON",
+    ),
+    "a sampler in the code keeps nothing": (
+        HEALTHY.replace("setup_tracing('shop')", "setup_tracing('shop', sampler=ALWAYS_OFF)"),
+        "the sampler of setup_tracing keeps nothing",
+        "ALWAYS_ON",
+    ),
+    "an address in the code": (
+        HEALTHY.replace("setup_tracing('shop')", "setup_tracing('shop', otlp_endpoint='http://jaeger:4317')"),
+        "the name jaeger of http://jaeger:4317 is unknown here",
+        "localhost",
+    ),
+    "propagators that were replaced": (
+        "from opentelemetry import propagate\n"
+        + HEALTHY
+        + "from opentelemetry.propagators.composite import CompositePropagator\n"
+        "propagate.set_global_textmap(CompositePropagator([]))\n",
+        "a request that belongs to a trace starts a new one",
+        "set_global_textmap",
+    ),
+    "a middleware that drops the header": (
+        HEALTHY + "class Drop:\n"
+        "    def __init__(self, app):\n"
+        "        self.app = app\n"
+        "    async def __call__(self, scope, receive, send):\n"
+        "        await self.app({**scope, 'headers': []}, receive, send)\n"
+        "app = Drop(app)\n",
+        "a request that belongs to a trace starts a new one",
+        "traceparent",
+    ),
+    "every path is left out": (
+        "import os\nos.environ['OTEL_PYTHON_EXCLUDED_URLS'] = '.*'\n" + HEALTHY,
+        "a request makes no span",
+        "OTEL_PYTHON_EXCLUDED_URLS",
+    ),
+    "a client that was turned off": (
+        "import os\nos.environ['OTEL_PYTHON_DISABLED_INSTRUMENTATIONS'] = 'httpx'\nimport httpx\n" + HEALTHY,
+        "httpx passes no trace on",
+        "instrumentation of httpx",
+    ),
     "a dependency is missing": (
         "import no_such_library\n",
         "needs no_such_library",
@@ -89,7 +145,9 @@ BROKEN = {
 def examine(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Result:
     (folder / "shop.py").write_text(code)
     monkeypatch.chdir(folder)
-    return diagnose(Subject(service="shop:app"), [Check("service", service.check, deadline=30.0)])
+    # A busy machine is no finding about the service.
+    monkeypatch.setattr(service, "TIMEOUT", 60.0)
+    return diagnose(Subject(service="shop:app"), [Check("service", service.check, deadline=70.0)])
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -107,6 +165,26 @@ def test_a_healthy_service_shows_what_is_instrumented(
     result = examine(tmp_path, monkeypatch, HEALTHY)
     assert result.severity is Severity.OK
     assert "fastapi" in first(result).what
+
+
+def test_a_trace_goes_on_through_requests_and_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = examine(tmp_path, monkeypatch, "import httpx, requests\n" + HEALTHY)
+    assert first(result).what.endswith("traces go on through its requests, httpx, requests")
+
+
+def test_a_factory_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = "".join(f"    {line}\n" for line in (APP + MIDDLEWARES).splitlines())
+    code = f"{HEAD}{SETUP}def app():\n{made}    return app\n"
+    assert examine(tmp_path, monkeypatch, code).severity is Severity.OK
+
+
+def test_a_client_that_the_environment_turns_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "requests")
+    finding = first(examine(tmp_path, monkeypatch, "import requests\n" + HEALTHY))
+    assert "requests passes no trace on, as OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" in finding.what
+    assert finding.fix == "take requests out of OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
 def test_fastapi_switched_off_without_the_middleware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.option("--service", metavar="MODULE:APP", help="Application to import and look at.")
+@click.option("--service", metavar="MODULE:APP", help="Application, or what makes it, to import and look at.")
 @click.option("--endpoint", help="Where it sends to, if code gives it; else the environment's.")
 @click.option("--tempo", help="Address of Tempo's API.  [default: port 3200 of the receiver's host]")
 @click.option("--prometheus", help="Address of Prometheus' API.  [default: port 9090 of the receiver's host]")

@@ -107,8 +107,7 @@ def _next(planned: Plan) -> None:
     click.echo("  temponest serve                  # in another terminal: receives, keeps and shows")
     click.echo("  start your service as before, and call it")
     click.echo("  http://localhost:16686           # there are its traces")
-    if "()" not in planned.app:
-        click.echo(f"Nothing there? temponest doctor --service {planned.app}")
+    click.echo(f"Nothing there? temponest doctor --service {planned.app.removesuffix('()')}")
     where = _local_source()
     if where is not None:
         click.echo(

@@ -19,18 +19,13 @@ from shared.telemetry.otlp.transport import transport_for
 from temponest.doctor.finding import Finding, error
 from temponest.doctor.subject import Subject, is_loopback
 
+from . import vendors
+
 TIMEOUT: Final = 1.5  # seconds for one connection or answer
 NO_DATA: Final = b""  # an export request without resources is valid and stores nothing
 CREDENTIALS: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED", "status 401", "status 403")
 NO_SUCH_PLACE: Final = ("UNIMPLEMENTED", "status 404", "status 405")
 GRPC_PATH: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-# The header that each vendor takes its key from.
-VENDORS: Final = {
-    "grafana.net": "Authorization=Basic%20...",
-    "honeycomb.io": "x-honeycomb-team=...",
-    "datadoghq": "dd-api-key=...",
-    "nr-data.net": "api-key=...",
-}
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -188,14 +183,14 @@ def _explain(target: Target, outcome: Outcome) -> Finding:
 def _credentials(target: Target, outcome: Outcome) -> Finding:
     status = outcome.message.partition(":")[0]
     sent = ", ".join(sorted(target.headers))
-    pattern = next(
-        (name for host, name in VENDORS.items() if host in target.host), "Authorization=Bearer%20..."
-    )
+    vendor = vendors.of_host(target.host)
+    pattern = "Authorization=Bearer%20..." if vendor is None else vendor.header
+    valid = "a key that is valid for writing" if vendor is None else vendor.kind
     return error(
         f"{target} refuses the credentials ({status}); "
         + (f"headers sent: {sent} (values hidden)" if sent else "no headers are sent"),
         "every request is dropped",
-        f"OTEL_EXPORTER_OTLP_HEADERS={pattern}" + (" with a key that is valid for writing" if sent else ""),
+        f"OTEL_EXPORTER_OTLP_HEADERS={pattern}" + (f" with {valid}" if sent or vendor else ""),
     )
 
 

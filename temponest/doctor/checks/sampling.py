@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,7 @@ SAMPLERS: Final = {
     *("always_on", "always_off", "parentbased_always_on", "parentbased_always_off"),
     *("traceidratio", "parentbased_traceidratio"),
 }
+_SHARE: Final = re.compile(r"TraceIdRatioBased\{([0-9.e-]+)\}")
 FEW: Final = 0.1  # below this ratio a handful of requests most likely shows no trace
 TRIED: Final = 3  # requests that somebody sends to see whether it works
 
@@ -40,6 +42,34 @@ def check(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def of_description(description: str, subject: Subject) -> Iterator[Finding]:
+    """The sampler that the code gave, by its description; nothing when the environment chose it."""
+    if subject.text("OTEL_TRACES_SAMPLER") is not None:
+        return
+    root = description.partition("{root:")[2].partition(",remote")[0] or description
+    found = _SHARE.match(root)
+    if root == "AlwaysOffSampler" or (found and float(found[1]) == 0):
+        yield error(
+            "the sampler of setup_tracing keeps nothing",
+            "no trace that starts here is kept",
+            "setup_tracing(sampler=ALWAYS_ON), or none",
+        )
+    elif found and float(found[1]) < FEW:
+        yield warning(
+            f"the sampler of setup_tracing {_keeps(float(found[1]))}",
+            _chance(float(found[1])),
+            "sampler=ALWAYS_ON while you try it out",
+        )
+
+
+def _keeps(ratio: float) -> str:
+    return f"keeps {ratio:.2%} of all traces"
+
+
+def _chance(ratio: float) -> str:
+    return f"of {TRIED} requests all are dropped with a chance of {(1 - ratio) ** TRIED:.0%}"
+
+
 def _ratio(argument: str) -> Iterator[Finding]:
     try:
         ratio = float(argument)
@@ -57,8 +87,8 @@ def _ratio(argument: str) -> Iterator[Finding]:
         yield error("OTEL_TRACES_SAMPLER_ARG=0", "no trace is kept", "OTEL_TRACES_SAMPLER_ARG=1")
     elif ratio < FEW:
         yield warning(
-            f"OTEL_TRACES_SAMPLER_ARG={ratio:g} keeps {ratio:.2%} of all traces",
-            f"of {TRIED} requests all are dropped with a chance of {(1 - ratio) ** TRIED:.0%}",
+            f"OTEL_TRACES_SAMPLER_ARG={ratio:g} {_keeps(ratio)}",
+            _chance(ratio),
             "OTEL_TRACES_SAMPLER_ARG=1 while you try it out",
         )
 

@@ -7,13 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
-from temponest.doctor.finding import Finding, error, ok, warning
+from shared.telemetry.otlp.request import Signal
+from shared.telemetry.otlp.target import Target
+from temponest.doctor.finding import Finding, Severity, error, ok, warning
 from temponest.doctor.introspect import MARK
 from temponest.doctor.subject import Subject
 
-TIMEOUT: Final = 8.0  # seconds for the import
+from . import endpoint, sampling
+from .hops import check as hops
+
+TIMEOUT = 8.0  # seconds for the import
 OURS: Final = ("TracingMiddleware", "MetricsMiddleware")
 
 
@@ -27,9 +33,34 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     disabled = subject.text("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
     findings = [*_setups(report), *_middlewares(report, disabled)]
+    findings += _elsewhere(report, subject)
+    findings += sampling.of_description(report.get("sampler", ""), subject)
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings += hops(report, subject)
     yield from findings
     if not findings:
-        yield ok(f"{subject.service} is instrumented: {', '.join(report['libraries']) or 'no library yet'}")
+        passes = ["its requests", *(name for name, passed in report.get("clients", {}).items() if passed)]
+        yield ok(
+            f"{subject.service} is instrumented: {', '.join(report['libraries']) or 'no library yet'};"
+            f" traces go on through {', '.join(passes)}"
+        )
+
+
+def _elsewhere(report: dict[str, Any], subject: Subject) -> Iterator[Finding]:
+    """An address in the code wins over the environment's, and over what was looked at here."""
+    given = report["endpoints"].get("setup_tracing")
+    if not given or not subject.exports(Signal.TRACES):
+        return
+    used, examined = Target.from_environment(Signal.TRACES, given), subject.target(Signal.TRACES)
+    if str(used) != str(examined):
+        for problem in endpoint.check(replace(subject, endpoint=given)):
+            yield problem
+            return
+        yield warning(
+            f"the code sends to {used}, which wins over {examined}",
+            "the other checks looked at the latter",
+            f"temponest doctor --endpoint {given}, or leave otlp_endpoint out of setup_tracing",
+        )
 
 
 def _introspect(subject: Subject) -> dict[str, Any] | Finding:
@@ -114,11 +145,7 @@ def _setups(report: dict[str, Any]) -> Iterator[Finding]:
                 "remove its setup and call setup_tracing before the application is made",
             )
         else:
-            yield error(
-                "setup_tracing is not called when the service is imported",
-                "no traces are recorded",
-                "call setup_tracing(service_name=...) before the application is made",
-            )
+            yield _not_called(report.get("written"))
     elif foreign.startswith("opentelemetry.sdk"):
         yield error(
             "another SDK set the tracer provider before setup_tracing did",
@@ -145,6 +172,27 @@ def _setups(report: dict[str, Any]) -> Iterator[Finding]:
             "each request is recorded by two server spans",
             "remove FastAPIInstrumentor; setup_tracing does its work",
         )
+
+
+def _not_called(written: str | None) -> Finding:
+    before = "call setup_tracing(service_name=...) before the application is made"
+    if written == "__main__":
+        return error(
+            'setup_tracing is called below `if __name__ == "__main__"` only',
+            "a server that imports the module, and each of its workers, records nothing",
+            f"{before}, at the top of the module",
+        )
+    if written is not None:
+        return warning(
+            f"setup_tracing is called in {written}(), not when the service is imported",
+            "what happens before that is not recorded",
+            f"{before}, at the top of the module",
+        )
+    return error(
+        "setup_tracing is not called when the service is imported",
+        "no traces are recorded",
+        f"{before}; temponest init adds all of it",
+    )
 
 
 def _middlewares(report: dict[str, Any], disabled_names: str | None) -> Iterator[Finding]:
