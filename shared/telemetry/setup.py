@@ -37,6 +37,9 @@ _tracing: trace.TracerProvider | None = None
 _metrics: metrics.MeterProvider | None = None
 _spans: BatchQueue | None = None
 _span_target: Target | None = None
+# Set by `testing`: nothing may be sent, and what it had to set up before the application does.
+_sends = True
+_rehearsed: set[Signal] = set()
 
 
 def setup_tracing(
@@ -82,12 +85,17 @@ def setup_tracing(
         _log.info("telemetry: traces are off, because %s", off)
         return trace.get_tracer_provider()
     with _lock:
-        if _tracing is not None:
-            _log.warning("telemetry: setup_tracing was called again; the first call stays in force")
-            return _tracing
         from .otlp.request import Signal
         from .trace.provider import TracerProvider
 
+        if isinstance(_tracing, TracerProvider) and Signal.TRACES in _rehearsed:
+            _rehearsed.remove(Signal.TRACES)
+            _tracing.update_resource(_identify(service_name, service_version, environment).resource)
+            _instrument()
+            return _tracing
+        if _tracing is not None:
+            _log.warning("telemetry: setup_tracing was called again; the first call stays in force")
+            return _tracing
         identity = _identify(service_name, service_version, environment)
         chosen = choices.sampler() if sampler is None else sampler
         provider = TracerProvider(
@@ -117,9 +125,7 @@ def setup_tracing(
             where.append("to the console")
         _tracing = provider
     trace.set_tracer_provider(provider)
-    from .instrument import instrument_all
-
-    instrument_all(disabled=config.words("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
+    _instrument()
     _log.info(
         "telemetry: traces of %s go %s, sampled by %s",
         identity.name,
@@ -160,12 +166,18 @@ def setup_metrics(
         _log.info("telemetry: metrics are off, because %s", off)
         return metrics.get_meter_provider()
     with _lock:
+        from .metrics import MeterProvider
+        from .metrics.service import observe_service
+        from .otlp.request import Signal
+
+        if isinstance(_metrics, MeterProvider) and Signal.METRICS in _rehearsed:
+            _rehearsed.remove(Signal.METRICS)
+            _metrics.resource = _identify(service_name, service_version, environment).resource
+            observe_service(_metrics, _span_pipeline)
+            return _metrics
         if _metrics is not None:
             _log.warning("telemetry: setup_metrics was called again; the first call stays in force")
             return _metrics
-        from .metrics import MeterProvider
-        from .otlp.request import Signal
-
         identity = _identify(service_name, service_version, environment)
         provider = MeterProvider(resource=identity.resource, views=views, shutdown_on_exit=False)
         where = []
@@ -185,8 +197,6 @@ def setup_metrics(
         lifecycle.on_fork(follow_fork)
         _metrics = provider
     metrics.set_meter_provider(provider)
-    from .metrics.service import observe_service
-
     observe_service(provider, _span_pipeline)
     _log.info("telemetry: metrics of %s go %s", identity.name, " and ".join(where) or "nowhere")
     return provider
@@ -242,7 +252,15 @@ def _identify(name: str | None, version: str, environment: str | None) -> Identi
     return _identity.but(name, version, environment)
 
 
+def _instrument() -> None:
+    from .instrument import instrument_all
+
+    instrument_all(disabled=config.words("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
+
+
 def _exporters(variable: str) -> list[str]:
+    if not _sends:
+        return []
     wanted = [word.lower() for word in config.words(variable, "otlp")]
     for word in wanted:
         if word not in {"otlp", "console", "none", "prometheus"}:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from opentelemetry import context as api
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..cost import Section
 from ..lifecycle import report

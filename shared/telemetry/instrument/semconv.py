@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer, TracerProvider
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..config import words
 from ..version import VERSION

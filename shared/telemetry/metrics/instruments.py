@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry import metrics as api
 from opentelemetry.context import Context
@@ -196,7 +196,14 @@ class Histogram(Synchronous, api.Histogram):
             self._recover(error, found, amount, attributes, context)
 
 
-class Gauge(Synchronous, api._Gauge):
+if TYPE_CHECKING:
+    _GaugeOfTheApi: TypeAlias = api._Gauge
+else:
+    # Public to applications since version 1.23 of the API, and never made before.
+    _GaugeOfTheApi = getattr(api, "_Gauge", api.Instrument)
+
+
+class Gauge(Synchronous, _GaugeOfTheApi):
     """A value that is set (metrics API, "Gauge")."""
 
     def set(self, amount: float, attributes: AnyAttributes = None, context: Context | None = None) -> None:
@@ -239,8 +246,10 @@ class Asynchronous(Recorder):
             self._tell(ValueError(f"{value!r} is not finite"))
             return
         attributes = clean(observation.attributes)
+        # Older versions of the API have no context on an observation.
+        context = getattr(observation, "context", None)
         for stream in streams:
-            stream.series(stream.select(attributes)).record(value, attributes, observation.context)
+            stream.series(stream.select(attributes)).record(value, attributes, context)
 
     def _tell(self, error: Exception) -> None:
         if not self._told:

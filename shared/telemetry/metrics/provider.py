@@ -16,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.util.types import Attributes
 
 from .. import config, lifecycle
+from ..scope import scope_of
 from .exemplars import ExemplarFilter
 from .instruments import Asynchronous, Recorder
 from .meter import Meter
@@ -107,7 +108,7 @@ class MeterProvider(api.MeterProvider):
             elif self._closed:
                 _logger.warning("The meter %s is asked for after shutdown; what it records is lost.", name)
             return NoOpMeter(name, version=version, schema_url=schema_url)
-        scope = InstrumentationScope(name, version, schema_url, attributes)
+        scope = scope_of(name, version, schema_url, attributes)
         with self._lock:
             meter = self._meters.get(scope)
             if meter is None:
@@ -117,6 +118,12 @@ class MeterProvider(api.MeterProvider):
     def before_collection(self, settle: Callable[[], None]) -> None:
         """Have a function called before every collection, to record what it has kept back."""
         self._before.append(settle)
+
+    def settle(self) -> None:
+        """Record what has been measured and kept back so far."""
+        with self._collecting:
+            for settle in self._before:
+                settle()
 
     def add_metric_reader(self, metric_reader: Any) -> None:
         """Let one more reader collect, from what is recorded from now on."""
@@ -224,9 +231,8 @@ class MeterProvider(api.MeterProvider):
 
     def _collect(self, reader: Reader, timeout: float) -> list[ScopeMetrics]:
         deadline = time.monotonic() + timeout
+        self.settle()
         with self._collecting:
-            for settle in self._before:
-                settle()
             with self._lock:
                 streams_of = dict(self._readers.get(reader, {}))
             for instrument, streams in streams_of.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..scrub import REDACTED, is_secret_name, scrub
 from .wire import double, message, text, varint

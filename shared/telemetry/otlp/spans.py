@@ -14,6 +14,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
+from ..scope import attributes_of as scope_attributes
 from ..scrub import scrub
 from .attributes import AttributeEncoder, attributes_of, span_attributes
 from .wire import fixed64, message, text, unsigned, varint
@@ -149,7 +150,7 @@ def encode_scope(scope: InstrumentationScope) -> bytes:
         (
             text(b"\x0a", str(scope.name)),
             text(b"\x12", str(scope.version or "")),
-            attributes_of(b"\x1a", scope.attributes),
+            attributes_of(b"\x1a", scope_attributes(scope)),
         )
     )
     return message(b"\x0a", body) + text(b"\x1a", str(scope.schema_url or ""))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TextIO
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode, format_trace_id
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..otlp.attributes import shown
 from ..scrub import REDACTED, is_secret_name, scrub
@@ -86,24 +86,33 @@ def _is_sent(span: ReadableSpan) -> bool:
 
 def tree(spans: list[ReadableSpan]) -> str:
     """The spans of one trace, each on a line below its parent, in order of their start."""
+    text: list[str] = []
+    # What opens the lines below the last span of each depth.
+    below: list[str] = []
+    for depth, last, span in walk(spans):
+        del below[depth:]
+        indent = below[-1] if below else ""
+        branch = ("└─ " if last else "├─ ") if depth else ""
+        below.append(indent + (("   " if last else "│  ") if depth else ""))
+        text.append(f"{indent}{branch}{line(span)}\n")
+    return "".join(text)
+
+
+def walk(spans: list[ReadableSpan]) -> Iterator[tuple[int, bool, ReadableSpan]]:
+    """Depth in its trace, whether it is its parent's last child, and span: parents first, by their start."""
     ids = {context.span_id for span in spans if (context := span.get_span_context()) is not None}
-    below: dict[int, list[ReadableSpan]] = {}
+    children: dict[int, list[ReadableSpan]] = {}
     for span in sorted(spans, key=lambda span: span.start_time or 0):
         parent = span.parent.span_id if span.parent is not None else 0
-        below.setdefault(parent if parent in ids else 0, []).append(span)
-    lines: list[str] = []
+        children.setdefault(parent if parent in ids else 0, []).append(span)
     # Depth first with a list of our own: a trace may be deeper than Python's stack.
-    pending = [(span, "", "", "") for span in reversed(below.get(0, []))]
+    pending = [(0, True, span) for span in reversed(children.get(0, []))]
     while pending:
-        span, indent, branch, under = pending.pop()
-        lines.append(f"{indent}{branch}{line(span)}\n")
+        depth, last, span = pending.pop()
+        yield depth, last, span
         context = span.get_span_context()
-        children = below.get(context.span_id, []) if context is not None else []
-        inner = indent + under
-        for child in reversed(children):
-            last = child is children[-1]
-            pending.append((child, inner, "└─ " if last else "├─ ", "   " if last else "│  "))
-    return "".join(lines)
+        below = children.get(context.span_id, []) if context is not None else []
+        pending += [(depth + 1, child is below[-1], child) for child in reversed(below)]
 
 
 def line(span: ReadableSpan) -> str:

@@ -7,7 +7,8 @@ from time import time_ns
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Link, SpanContext, Status
-from opentelemetry.util.types import AnyValue, Attributes
+from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from .failure import describe
 from .limits import Limits

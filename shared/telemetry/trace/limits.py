@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any
 
 from opentelemetry.sdk.trace import SpanLimits
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..otlp.attributes import PREPARED_AT_MOST, shown
 

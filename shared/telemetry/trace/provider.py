@@ -7,28 +7,28 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from opentelemetry import trace as api
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk import trace as sdk
-from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import (
     ConcurrentMultiSpanProcessor,
     SpanLimits,
     SpanProcessor,
     SynchronousMultiSpanProcessor,
-    _default_tracer_configurator,
-    _TracerConfig,
 )
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON, Sampler
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.util.types import Attributes
 
 from ..lifecycle import on_fork, report
 from ..otlp.spans import encode_scope, encode_span
+from ..scope import scope_of
+from .configurator import Config, every_scope
 from .ended import Ended, Put
 from .ids import RandomIds
 from .keep import Keeper
@@ -41,6 +41,13 @@ from .tracer import Tracer
 logger = logging.getLogger(__name__)
 
 Finish = Callable[[Span], None]
+
+# fmt: off
+_WHAT_RECORDS = (
+    "_active_span_processor", "_processing", "_stopped", "_put", "_flush", "_ended",
+    "keeper", "sampler", "rules", "own_ids", "id_generator",
+)
+# fmt: on
 
 
 class TracerProvider(sdk.TracerProvider):
@@ -70,7 +77,7 @@ class TracerProvider(sdk.TracerProvider):
         meter_provider: MeterProvider | None = None,
         keep_errors: bool = False,
         keep_slower_than: float | None = None,
-        _tracer_configurator: Callable[[InstrumentationScope], _TracerConfig] | None = None,
+        _tracer_configurator: Callable[[InstrumentationScope], Config] | None = None,
     ) -> None:
         # The parent's __init__ is not called: it makes what is replaced here, and another handler for forks.
         del meter_provider
@@ -92,8 +99,8 @@ class TracerProvider(sdk.TracerProvider):
         self.keeper: Keeper | None = None
         if keep_errors or keep_slower_than is not None:
             self.keeper = Keeper(errors=keep_errors, slower_than=keep_slower_than)
-        self._disabled = os.environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true"
-        self._tracer_configurator = _tracer_configurator or _default_tracer_configurator
+        self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._tracer_configurator = _tracer_configurator or every_scope
         self._atexit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
         on_fork(self._fork)
 
@@ -111,12 +118,13 @@ class TracerProvider(sdk.TracerProvider):
         if not name:
             logger.error("get_tracer was called without a name; pass __name__")
             name = ""
-        scope = InstrumentationScope(name, instrumenting_library_version or "", schema_url, attributes)
+        scope = scope_of(name, instrumenting_library_version or "", schema_url, attributes)
         with self._tracers_lock:
             tracer = self._tracers.get(scope)
             if tracer is None:
                 tracer = Tracer(self, scope)
-                tracer._set_tracer_config(self._apply_tracer_configurator(scope))
+                if self._tracer_configurator is not every_scope:
+                    tracer._set_tracer_config(self._apply_tracer_configurator(scope))
                 self._tracers[scope] = tracer
         return tracer
 
@@ -153,6 +161,25 @@ class TracerProvider(sdk.TracerProvider):
         self._active_span_processor.add_span_processor(span_processor)
         self._processing = True
         self._configure()
+
+    @contextmanager
+    def recording_to(self, span_processor: SpanProcessor, id_generator: IdGenerator) -> Iterator[None]:
+        """Sample every trace and give its spans to one processor alone, for tests; then go on as before."""
+        self.encode_ended()
+        kept = {name: getattr(self, name) for name in _WHAT_RECORDS}
+        self._active_span_processor = Processors()  # type: ignore[no-untyped-call]  # the SDK's __init__
+        self._active_span_processor.add_span_processor(span_processor)
+        self._processing, self._stopped = True, False
+        self._put = self._flush = self._ended = self.keeper = None
+        self.sampler, self.rules = ALWAYS_ON, Rules(ALWAYS_ON)
+        self.own_ids = self.id_generator = id_generator
+        self._configure()
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                setattr(self, name, value)
+            self._configure()
 
     @property
     def processors(self) -> SpanProcessor | None:

@@ -15,7 +15,8 @@ from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
-from opentelemetry.util.types import AnyValue, Attributes
+from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..cost import SPANS_ENDED
 from ..otlp.attributes import PREPARED_AT_MOST

@@ -20,6 +20,7 @@ from ..cost import SPANS_STARTED
 from ..lifecycle import report
 from ..otlp.attributes import Extended, Prepared
 from . import ids
+from .configurator import ENABLED, Config
 from .context import SPAN_KEY, current
 from .current import CurrentSpan
 from .extras import Extras
@@ -36,7 +37,6 @@ _new = object.__new__
 _bits = ids.bits
 _started = SPANS_STARTED.add
 _INTERNAL = SpanKind.INTERNAL
-_ENABLED = sdk._TracerConfig(is_enabled=True)
 _SAMPLED = FLAGS[3]
 _NO_STATE = DEFAULT_TRACE_STATE
 
@@ -48,7 +48,7 @@ class Tracer(sdk.Tracer):
         # The parent's __init__ is not called: it would make what is read from the provider here.
         self._provider = provider
         self.scope = self._instrumentation_scope = scope
-        self._tracer_config = _ENABLED
+        self._tracer_config = ENABLED
         self.finish: Callable[[Span], None] = _nothing
         self.configure(provider)
 
@@ -69,7 +69,7 @@ class Tracer(sdk.Tracer):
         )
         self.finish = provider.finisher(self.scope)
 
-    def _set_tracer_config(self, tracer_config: sdk._TracerConfig) -> None:
+    def _set_tracer_config(self, tracer_config: Config) -> None:
         self._tracer_config = tracer_config
         self.configure(self._provider)
 
