@@ -67,7 +67,7 @@ class Receiver:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.grpc, self.tempo, *self._others = free_ports(5)
+        self.grpc, self.tempo, *self._others = free_ports(6)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -153,6 +153,7 @@ class Receiver:
                 "jaeger": self._others[1],
                 "tempo": self.tempo,
                 "prometheus": self._others[2],
+                "loki": self._others[3],
             }
             options = [text for name, port in ports.items() for text in (f"--{name}-port", str(port))]
             nest = str(Path(sys.executable).with_name("temponest"))

@@ -15,13 +15,16 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from . import metrics_page
 from .api import jaeger, loki, pages, prometheus, tempo
+from .api.observe import Durations, Observed
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
 from .ingest import grpc, http
 from .ingest.derive import INTERVAL, Derived
 from .ingest.metrics import MetricsConsumer
 from .ingest.receiver import Receiver
+from .metrics_page import Sources
 from .model.signal import Signal
 from .state_line import State, report
 from .store.allocator import give_back
@@ -111,19 +114,26 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         tempo_api = tempo.create_app(store.spans, security)
         prometheus_api = prometheus.create_app(series, security)
         loki_api = loki.create_app(store.logs, security)
-        apps: Sequence[ASGIApp] = (
-            http.create_app(receiver, any_host=not is_loopback(addresses.host)),
-            pages.create_app(
-                tempo_api,
-                prometheus_api,
-                loki_api,
-                api=jaeger.create_app(store.spans, security),
-                describe=lambda: _describe(addresses, receiver),
-                security=security,
-            ),
+        pages_app = pages.create_app(
             tempo_api,
             prometheus_api,
             loki_api,
+            api=jaeger.create_app(store.spans, security),
+            describe=lambda: _describe(addresses, receiver),
+            security=security,
+        )
+        durations = Durations()
+        own = Sources(store, series, receiver, durations, limits)
+
+        def observed(app: ASGIApp, api: str) -> ASGIApp:
+            return Observed(app, api, durations, lambda: metrics_page.text(own), security)
+
+        apps: Sequence[ASGIApp] = (
+            http.create_app(receiver, any_host=not is_loopback(addresses.host)),
+            observed(pages_app, "pages"),
+            observed(tempo_api, "tempo"),
+            observed(prometheus_api, "prometheus"),
+            observed(loki_api, "loki"),
         )
         asyncio.run(
             _run(

@@ -31,6 +31,7 @@ class State:
         refused: requests refused since the start.
         queue_bytes: acknowledged and not yet searchable.
         disk_bytes: of the folder.
+        oldest_seconds: age of the oldest span or log record kept, 0 without any.
     """
 
     at: float
@@ -40,6 +41,7 @@ class State:
     refused: int
     queue_bytes: int
     disk_bytes: int
+    oldest_seconds: float = 0.0
 
     @classmethod
     def of(cls, store: Store, series: SeriesStore, receiver: Receiver) -> State:
@@ -54,6 +56,7 @@ class State:
             counts.refused,
             stats.queue_bytes,
             disk,
+            max(0.0, time.time() - stats.oldest_ns / 1e9) if stats.oldest_ns else 0.0,
         )
 
 
@@ -66,7 +69,16 @@ def line(before: State, now: State) -> str:
         f" in {(now.requests - before.requests) / seconds:,.1f} requests/s"
         f", refused {now.refused - before.refused:,}"
         f", queue {now.queue_bytes / MIB:,.1f} MiB, disk {now.disk_bytes / MIB:,.0f} MiB"
+        f", oldest {_age(now.oldest_seconds)}"
     )
+
+
+def _age(seconds: float) -> str:
+    """In the largest unit of which there are two: what a person wants to know of it."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 async def report(look: Callable[[], State]) -> None:

@@ -25,13 +25,14 @@ LATER = State(
     refused=3,
     queue_bytes=3 * MIB // 2,
     disk_bytes=2048 * MIB,
+    oldest_seconds=3 * 86_400.0,
 )
 
 
 def test_a_line_says_rates_and_how_full_the_nest_is() -> None:
     assert line(IDLE, LATER) == (
         "accepted 10,000 spans/s and 20 log records/s in 1.5 requests/s, refused 2, queue 1.5 MiB,"
-        " disk 2,048 MiB"
+        " disk 2,048 MiB, oldest 3 days"
     )
 
 
