@@ -12,6 +12,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  server: { proxy: { '/tempo': 'http://127.0.0.1:16686', '/prometheus': 'http://127.0.0.1:16686', '/here': 'http://127.0.0.1:16686' } },
+  server: { proxy: { '/tempo': 'http://127.0.0.1:16686', '/prometheus': 'http://127.0.0.1:16686', '/loki': 'http://127.0.0.1:16686', '/here': 'http://127.0.0.1:16686' } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from playwright.sync_api import Browser, Page, expect
 
 from temponest.demo.ports import LOOPBACK, free_ports
@@ -21,6 +22,22 @@ from tests.web.traces import Record, demo_traces, encode
 @pytest.fixture(scope="module")
 def traces() -> list[list[Record]]:
     return demo_traces(time.time_ns(), count=120, window_s=1500)
+
+
+def logs_of(spans: list[Record]) -> ExportLogsServiceRequest:
+    """Two log lines of a trace: one of its first span, one of no span that is there."""
+    message = ExportLogsServiceRequest()
+    group = message.resource_logs.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "temponest-agents"
+    scope = group.scope_logs.add()
+    first = spans[0]
+    for number, (text, span_id) in enumerate((("card <b>refused</b>", first.span_id), ("late", b"x" * 8))):
+        record = scope.log_records.add(
+            time_unix_nano=first.start + number * 1_000_000, trace_id=first.trace_id, span_id=span_id
+        )
+        record.severity_number = 17  # type: ignore[assignment] # any number is allowed on the wire
+        record.body.string_value = text
+    return message
 
 
 def ready(process: Process, url: str) -> None:
@@ -40,8 +57,15 @@ def ready(process: Process, url: str) -> None:
 def nest(traces: list[list[Record]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Addresses of a nest that has kept the traces."""
     folder = tmp_path_factory.mktemp("nest")
-    grpc, http, pages, tempo, prometheus = free_ports(5)
-    options = {"grpc": grpc, "http": http, "jaeger": pages, "tempo": tempo, "prometheus": prometheus}
+    grpc, http, pages, tempo, prometheus, loki = free_ports(6)
+    options = {
+        "grpc": grpc,
+        "http": http,
+        "jaeger": pages,
+        "tempo": tempo,
+        "prometheus": prometheus,
+        "loki": loki,
+    }
     arguments = [f"--{name}-port={port}" for name, port in options.items()]
     process = Process(
         "nest",
@@ -54,6 +78,12 @@ def nest(traces: list[list[Record]], tmp_path_factory: pytest.TempPathFactory) -
         reply = httpx.post(
             f"http://{LOOPBACK}:{http}/v1/traces",
             content=encode(spans).SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+        assert reply.status_code == 200
+        reply = httpx.post(
+            f"http://{LOOPBACK}:{http}/v1/logs",
+            content=logs_of(max(traces, key=len)).SerializeToString(),
             headers={"Content-Type": "application/x-protobuf"},
         )
         assert reply.status_code == 200
@@ -101,6 +131,18 @@ def test_a_trace_of_the_nest_is_shown_whole(page: Page, traces: list[list[Record
     expect(page.get_by_role("treeitem", name="temponest-auth GET /api/v1/token/verify,")).to_be_visible()
 
 
+def test_the_log_lines_of_a_trace_are_shown_with_their_spans(page: Page, traces: list[list[Record]]) -> None:
+    spans = max(traces, key=len)
+    page.goto(f"/trace/{spans[0].trace_id.hex()}?view=logs")
+    expect(page.get_by_text(re.compile("^2 log lines"))).to_be_visible()
+    table = page.get_by_role("table", name="Events in order of time")
+    row = table.get_by_role("row", name=re.compile("error card .b.refused"))
+    expect(row).to_contain_text("card <b>refused</b>")
+    expect(table.get_by_role("row", name=re.compile("temponest-agents error late"))).to_be_visible()
+    row.get_by_role("button").click()
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text(spans[0].name)
+
+
 def test_services_are_counted_by_the_nest(page: Page) -> None:
     page.goto("/services?by=route")
     table = page.get_by_role("table", name="Rate, errors and duration")
@@ -110,14 +152,14 @@ def test_services_are_counted_by_the_nest(page: Page) -> None:
 
 
 def test_the_ui_command_shows_the_same_over_another_server(
-    browser: Browser, nest: dict[str, str], tmp_path: Path
+    browser: Browser, nest: dict[str, str], traces: list[list[Record]], tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
     process = Process(
         "ui",
         [
             *(sys.executable, "-m", "temponest", "ui", f"--port={port}"),
-            *(f"--tempo={nest['tempo']}", f"--prometheus={nest['prometheus']}"),
+            *(f"--tempo={nest['tempo']}", f"--prometheus={nest['prometheus']}", f"--loki={nest['loki']}"),
         ],
         log=tmp_path / "ui.log",
     )
@@ -127,6 +169,8 @@ def test_the_ui_command_shows_the_same_over_another_server(
         page = browser.new_page()
         page.goto(address)
         expect(page.get_by_role("table", name="Traces").locator("tbody tr")).to_have_count(50)
+        page.goto(f"{address}/trace/{max(traces, key=len)[0].trace_id.hex()}?view=logs")
+        expect(page.get_by_text(re.compile("^2 log lines"))).to_be_visible()
         page.close()
     finally:
         process.stop()

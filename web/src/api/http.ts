@@ -15,9 +15,10 @@ export class RequestError extends Error {
   }
 }
 
-/** Where the two APIs are, relative to these pages. */
+/** Where the APIs are, relative to these pages. */
 export const TEMPO = '/tempo';
 export const PROMETHEUS = '/prometheus';
+export const LOKI = '/loki';
 
 const TOKEN = 'temponest-token';
 
