@@ -16,6 +16,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 STACKS = {
     "telemetry": ("docker-compose.yml", "docker-compose.telemetry.yml"),
+    "logs": ("docker-compose.yml", "docker-compose.telemetry.yml", "docker-compose.logs.yml"),
     "nest": ("docker-compose.yml", "docker-compose.nest.yml"),
     "vendor": ("docker-compose.yml", "docker-compose.vendor.yml"),
     "fan-out": ("docker-compose.yml", "docker-compose.telemetry.yml", "docker-compose.fan-out.yml"),

@@ -111,7 +111,7 @@ def test_named_volumes_are_declared_and_no_network_has_to_exist_before(name: str
 def test_every_host_in_a_configuration_is_a_service_of_the_stack(path: Any) -> None:
     text = path.read_text()
     hosts = set(re.findall(r"https?://([\w.-]+)[:/]", text)) | set(re.findall(r"endpoint: ([a-z]+):\d", text))
-    assert hosts - OUTSIDE <= set(stack("telemetry"))
+    assert hosts - OUTSIDE <= set(stack("logs"))
 
 
 @pytest.mark.parametrize("path", ["jaeger/config.yaml", "collector/config.yaml"])
@@ -134,6 +134,21 @@ def test_metrics_sent_to_jaeger_arrive_at_prometheus() -> None:
     target = collector["exporters"]["otlp_http/prometheus"]["endpoint"]
     assert target == "http://prometheus:9090/api/v1/otlp"
     assert "--web.enable-otlp-receiver" in stack("telemetry")["prometheus"]["command"]
+
+
+def test_logs_sent_to_jaeger_arrive_at_loki_and_are_linked_with_traces() -> None:
+    parts = [read(DOCKER / f"jaeger/{name}.yaml") for name in ("config", "logs")]
+    pipeline = parts[1]["service"]["pipelines"]["logs"]
+    assert set(pipeline["processors"]) <= set(parts[0]["processors"])
+    assert pipeline["exporters"] == ["otlp_grpc"]
+    collector = read(DOCKER / "collector/config.yaml")
+    (exporter,) = collector["service"]["pipelines"]["logs"]["exporters"]
+    assert collector["exporters"][exporter]["endpoint"] == "http://loki:3100/otlp"
+    (loki,) = read(DOCKER / "loki/datasource.yaml")["datasources"]
+    sources = read(DOCKER / "grafana/provisioning/datasources/datasources.yaml")["datasources"]
+    (tempo,) = [source for source in sources if source["uid"] == "tempo"]
+    assert tempo["jsonData"]["tracesToLogsV2"]["datasourceUid"] == loki["uid"]
+    assert loki["jsonData"]["derivedFields"][0]["datasourceUid"] == tempo["uid"]
 
 
 def test_data_sources_point_at_each_other() -> None:

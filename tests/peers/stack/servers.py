@@ -15,7 +15,14 @@ from temponest.demo.servers import start_postgres, start_valkey
 from .addresses import Addresses
 
 BINARIES = {"jaeger": "jaeger", "collector": "otelcol", "tempo": "tempo", "prometheus": "prometheus"}
-NEST = {"OTLP/gRPC": 4317, "OTLP/HTTP": 4318, "pages": 16686, "Tempo API": 3200, "Prometheus API": 9090}
+NEST = {
+    "OTLP/gRPC": 4317,
+    "OTLP/HTTP": 4318,
+    "pages": 16686,
+    "Tempo API": 3200,
+    "Prometheus API": 9090,
+    "Loki API": 3100,
+}
 READY = {
     "jaeger": (13133, "/status"),
     "collector": (13133, "/"),
