@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -31,7 +32,7 @@ class Tempo(Api):
         self, query: str, *, limit: int = 20, start: int | None = None, end: int | None = None
     ) -> list[TraceSummary]:
         """Traces with a span that `query` (TraceQL) selects, newest first; times in seconds."""
-        return self.ask("/api/search", _summaries, q=query, limit=limit, start=start, end=end)
+        return self.ask("/api/search", _summaries, q=_newest(query), limit=limit, start=start, end=end)
 
     def trace(self, trace_id: str) -> Trace | None:
         """A trace by its id in hex; None when the server has none with this id."""
@@ -53,6 +54,11 @@ class Tempo(Api):
             attribute: with its scope, `resource.service.name`, or `.name` for any scope.
         """
         return self.ask(f"/api/v2/search/tag/{quote(attribute, safe='')}/values", _values)
+
+
+def _newest(query: str) -> str:
+    # Without this hint Tempo stops at the first matches that it comes across, the newest or not.
+    return query if re.search(r"\bwith\s*\(", query) else f"{query} with (most_recent=true)"
 
 
 def _trace(document: dict[str, Any]) -> Trace | None:

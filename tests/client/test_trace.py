@@ -26,6 +26,22 @@ def test_tempos_empty_trace_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Tempo("http://localhost:3200").trace("ab" * 16) is None
 
 
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("{ status = error }", "{ status = error } with (most_recent=true)"),
+        ("{ } with (most_recent=false)", "{ } with (most_recent=false)"),
+    ],
+)
+def test_a_search_asks_for_the_newest_unless_the_query_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, query: str, asked: str
+) -> None:
+    parameters: dict[str, Any] = {}
+    monkeypatch.setattr(Tempo, "get", lambda *_, **given: parameters.update(given) or {"traces": []})
+    Tempo("http://localhost:3200").search(query)
+    assert parameters["q"] == asked
+
+
 def test_children_hang_on_their_parents_in_order_of_start() -> None:
     trace = parse(document(span(SPAN_C, SPAN_A, 5), span(SPAN_B, SPAN_A, 2), span(SPAN_A)))
     assert [item.span_id for item in trace.walk()] == [SPAN_A, SPAN_B, SPAN_C]

@@ -43,7 +43,7 @@ def test_the_guides_tag_search_finds_responses_by_status(page: Page, standin: St
     page.get_by_label("Tags").press("Enter")
     rows = page.get_by_role("table", name="Traces").locator("tbody tr")
     expect(rows.first).to_contain_text("GET /api/v1/agents/{agent_id}")
-    assert standin.asked[-1] == "{ .http.status_code = 404 }"
+    assert standin.asked[-1] == "{ .http.status_code = 404 } with (most_recent=true)"
 
 
 def test_completion_offers_real_keys_then_operators_then_real_values(page: Page) -> None:

@@ -55,8 +55,11 @@ export async function search(
   return { traces, inspected: answer.metrics?.inspectedTraces ?? 0 };
 }
 
+/** Without this hint Tempo stops at the first matches that it comes across, the newest or not. */
+const newest = (query: string): string => (/\bwith\s*\(/.test(query) ? query : `${query} with (most_recent=true)`);
+
 export const searchUrl = (query: string, range: { from: number; to: number }, limit: number): string =>
-  withParams(`${TEMPO}/api/search`, { q: query.trim() || '{ }', limit, spss: 3, start: Math.floor(range.from), end: Math.ceil(range.to) });
+  withParams(`${TEMPO}/api/search`, { q: newest(query.trim() || '{ }'), limit, spss: 3, start: Math.floor(range.from), end: Math.ceil(range.to) });
 
 function summary(t: NonNullable<SearchAnswer['traces']>[number]): Summary {
   const sets = t.spanSets ?? (t.spanSet ? [t.spanSet] : []);
