@@ -35,8 +35,8 @@ def validations(folder: Path) -> Iterator[tuple[str, list[str], dict[str, str]]]
             yield f"{' '.join(parts)} {vendor}", ["docker", "compose", *options, "config"], variables
     collector = str(DOCKER / "collector/config.yaml")
     yield "docker/jaeger/config.yaml", ["jaeger", "validate", f"--config={DOCKER}/jaeger/config.yaml"], {}
-    parts = [f"--config={DOCKER}/jaeger/{name}.yaml" for name in ("config", "logs")]
-    yield "docker/jaeger/logs.yaml", ["jaeger", "validate", *parts], {}
+    both = [f"--config={DOCKER}/jaeger/{name}.yaml" for name in ("config", "logs")]
+    yield "docker/jaeger/logs.yaml", ["jaeger", "validate", *both], {}
     loki = ["loki", f"-config.file={DOCKER}/loki/config.yaml", "-verify-config=true"]
     yield "docker/loki/config.yaml", loki, {}
     yield "docker/collector/config.yaml", ["otelcol", "validate", f"--config={collector}"], {}
