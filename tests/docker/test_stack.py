@@ -14,6 +14,7 @@ import promql_parser
 import pytest
 
 from docker.grafana import dashboards
+from temponest.nest.logql.engine import parse_log_query
 from temponest.nest.promql.signatures import SIGNATURES
 from temponest.nest.traceql.check import check
 from temponest.nest.traceql.parser import parse
@@ -157,6 +158,18 @@ def test_data_sources_point_at_each_other() -> None:
     assert by_uid["prometheus"]["exemplarTraceIdDestinations"][0]["datasourceUid"] == "tempo"
     assert by_uid["tempo"]["serviceMap"]["datasourceUid"] == "prometheus"
     assert by_uid["tempo"]["tracesToMetrics"]["datasourceUid"] == "prometheus"
+
+
+def test_data_sources_over_the_nest_lead_from_traces_to_logs_and_back() -> None:
+    sources = read(DOCKER / "grafana/nest/datasources.yaml")["datasources"]
+    by_type = {source["type"]: source for source in sources}
+    assert {source["url"] for source in sources} == {f"http://nest:{port}" for port in (3100, 3200, 9090)}
+    to_logs = by_type["tempo"]["jsonData"]["tracesToLogsV2"]
+    assert to_logs["datasourceUid"] == by_type["loki"]["uid"]
+    (back,) = by_type["loki"]["jsonData"]["derivedFields"]
+    assert back["datasourceUid"] == by_type["tempo"]["uid"]
+    query = to_logs["query"].replace("$${__trace.traceId}", "ab" * 16)
+    parse_log_query(query)
 
 
 @pytest.mark.parametrize("uid", dashboards.DASHBOARDS)
