@@ -12,14 +12,16 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from docker.grafana import dashboards
+from temponest.doctor.checks.round_trip import SERVICE
 from temponest.nest.logql.engine import parse_log_query
 from temponest.nest.promql.signatures import SIGNATURES
 from temponest.nest.traceql.check import check
 from temponest.nest.traceql.parser import parse
 
-from .files import DOCKER, STACKS, VENDORS, kubernetes, read, stack
+from .files import DOCKER, KUBERNETES, STACKS, VENDORS, kubernetes, read, stack
 
 CONFIGURATIONS = sorted(
     path for pattern in ("*/*.yaml", "*/*.yml", "grafana/**/*.yaml") for path in DOCKER.glob(pattern)
@@ -219,6 +221,65 @@ def test_promtool_accepts_the_rules() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _collector(name: str) -> Any:
+    (texts,) = [one["data"] for one in kubernetes() if "gateway.yaml" in one.get("data", {})]
+    return yaml.safe_load(texts[name])
+
+
+def test_span_metrics_get_the_names_and_labels_that_the_nest_gives_them() -> None:
+    for config in (read(DOCKER / "collector/config.yaml"), _collector("sampler.yaml")):
+        statements = config["processors"]["transform/spans"]["metric_statements"]
+        assert any('set(metric.name, "traces.spanmetrics.latency")' in one for one in statements)
+        # A unit would become a suffix of the name.
+        assert any(one.startswith('set(metric.unit, "")') for one in statements)
+        assert any(one.startswith('set(datapoint.attributes["service"]') for one in statements)
+        for connector in ("span_metrics", "service_graph"):
+            (pipeline,) = [
+                one for one in config["service"]["pipelines"].values() if connector in one["receivers"]
+            ]
+            assert "transform/spans" in pipeline["processors"]
+
+
+def test_the_cluster_makes_the_same_metrics_of_spans_as_one_machine() -> None:
+    docker, cluster = read(DOCKER / "collector/config.yaml"), _collector("sampler.yaml")
+    assert cluster["connectors"]["span_metrics"] == docker["connectors"]["span_metrics"]
+    sizes = {"store": None}
+    assert {**cluster["connectors"]["service_graph"], **sizes} == {
+        **docker["connectors"]["service_graph"],
+        **sizes,
+    }
+    # Only the replica's name, which tells its series from those of another, is beside them.
+    statements = {
+        name: config["processors"]["transform/spans"]["metric_statements"]
+        for name, config in (("docker", docker), ("cluster", cluster))
+    }
+    own = 'set(resource.attributes["service.instance.id"], "${env:HOSTNAME}")'
+    assert [one for one in statements["cluster"] if one != own] == statements["docker"]
+    assert own in statements["cluster"]
+
+
+def test_both_collectors_keep_the_doctors_trace() -> None:
+    for config in (read(DOCKER / "collector/config.yaml"), _collector("sampler.yaml")):
+        policies = {one["name"]: one for one in config["processors"]["tail_sampling"]["policies"]}
+        assert {"errors", "slow", "share"} <= policies.keys()
+        assert policies["doctor"]["string_attribute"] == {"key": "service.name", "values": [SERVICE]}
+
+
+def test_prometheus_and_grafana_are_set_up_alike_on_one_machine_and_in_a_cluster() -> None:
+    values = read(KUBERNETES / "prometheus-values.yaml")["server"]
+    prometheus = read(DOCKER / "prometheus/prometheus.yml")
+    assert values["otlp"] == prometheus["otlp"]
+    assert values["tsdb"] == prometheus["storage"]["tsdb"]
+    flags = set(stack("telemetry")["prometheus"]["command"])
+    assert {f"--{flag}" for flag in values["extraFlags"]} - {"--web.enable-lifecycle"} <= flags
+    sources = read(DOCKER / "grafana/provisioning/datasources/datasources.yaml")["datasources"]
+    docker = {source["uid"]: source["jsonData"] for source in sources}
+    for source in read(KUBERNETES / "grafana-values.yaml")["datasources"]["datasources.yaml"]["datasources"]:
+        # The cluster has no Loki.
+        wanted = {key: value for key, value in docker[source["uid"]].items() if key != "tracesToLogsV2"}
+        assert source["jsonData"] == wanted
 
 
 def test_names_in_kubernetes_resolve_to_services() -> None:
