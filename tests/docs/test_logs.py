@@ -52,7 +52,7 @@ def records(store: Store) -> list[LogRecord]:
 @pytest.mark.usefixtures("in_span", "quiet_root")
 @pytest.mark.filterwarnings("ignore:.*LoggingHandler.*:DeprecationWarning")
 def test_the_sdks_handler_sends_a_line_with_its_span(tmp_path: Path) -> None:
-    (snippet,) = re.findall(r"^```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+    (snippet,) = re.findall(r"^```py\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
     store = Store.open(tmp_path)
     store.start()
     with serving(create_app(Receiver(store))) as client:
