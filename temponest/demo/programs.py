@@ -15,6 +15,9 @@ from .ports import LOOPBACK
 from .process import Process, StartError
 
 ROOT = Path(__file__).parents[2]
+# A wheel carries the services beside this module; in the repository they have a folder of their own.
+_CARRIED = Path(__file__).with_name("services")
+SERVICES = _CARRIED if _CARRIED.is_dir() else ROOT / "services"
 READY_TIMEOUT = 30.0  # seconds
 POLL = 0.05  # seconds between two looks at a process that is starting
 
@@ -61,7 +64,7 @@ def start_service(name: str, folder: Path, port: int, environment: Mapping[str, 
     Raises:
         StartError: it ended or was not ready within 30 s.
     """
-    return start_app(name, ROOT / "services" / name, folder, port, environment)
+    return start_app(name, SERVICES / name, folder, port, environment)
 
 
 def start_app(

@@ -108,7 +108,9 @@ def measure_clients(meter_provider: MeterProvider | None = None) -> None:
     Args:
         meter_provider: takes the place of the global provider.
     """
-    meter = metrics.get_meter("shared.telemetry.instrument.client", "", meter_provider, semconv.SCHEMA_URL)
+    meter = (meter_provider or metrics.get_meter_provider()).get_meter(
+        "shared.telemetry.instrument.client", "", semconv.SCHEMA_URL
+    )
     http = Durations(
         meter.create_histogram(
             "http.client.request.duration",

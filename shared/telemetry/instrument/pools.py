@@ -44,7 +44,9 @@ def measure_pools(meter_provider: MeterProvider | None = None) -> None:
     Args:
         meter_provider: takes the place of the global provider.
     """
-    meter = metrics.get_meter("shared.telemetry.instrument.pools", "", meter_provider, semconv.SCHEMA_URL)
+    meter = (meter_provider or metrics.get_meter_provider()).get_meter(
+        "shared.telemetry.instrument.pools", "", semconv.SCHEMA_URL
+    )
     meter.create_observable_up_down_counter(
         "db.client.connection.count",
         [_count],

@@ -120,7 +120,7 @@ def _event(event: Event) -> bytes:
             fixed64.pack(event.timestamp),
             text(b"\x12", event.name),
             _event_attributes.encode(event.attributes or {}),
-            unsigned(b"\x20", event.dropped_attributes),
+            unsigned(b"\x20", getattr(event, "dropped_attributes", 0)),
         )
     )
 
@@ -133,7 +133,7 @@ def _link(link: Link) -> bytes:
             message(b"\x12", context.span_id.to_bytes(8, "big")),
             text(b"\x1a", context.trace_state.to_header()),
             attributes_of(b"\x22", link.attributes),
-            unsigned(b"\x28", link.dropped_attributes),
+            unsigned(b"\x28", getattr(link, "dropped_attributes", 0)),
             b"\x35\x00\x03\x00\x00" if context.is_remote else b"\x35\x00\x01\x00\x00",
         )
     )

@@ -25,6 +25,12 @@ def trace_id() -> int:
     return bits(128) or trace_id()
 
 
+def are_random(generator: IdGenerator) -> bool:
+    """Whether the trace ids of a generator are random as W3C trace context level 2 has it."""
+    # Generators made for older SDKs do not say.
+    return bool(getattr(generator, "is_trace_id_random", bool)())
+
+
 class RandomIds(IdGenerator):
     """All bits random; the default."""
 

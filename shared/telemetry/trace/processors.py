@@ -12,6 +12,10 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from ..lifecycle import report
 
 
+def _nothing(span: SdkSpan) -> None:
+    del span
+
+
 class Processors(SynchronousMultiSpanProcessor):
     """Span processors in order of registration; what one raises is reported and the next one is called."""
 
@@ -20,7 +24,8 @@ class Processors(SynchronousMultiSpanProcessor):
         self._each(lambda processor: processor.on_start(span, parent_context=parent_context))
 
     def _on_ending(self, span: SdkSpan) -> None:
-        self._each(lambda processor: processor._on_ending(span))
+        # Processors of older SDKs, and any that do not inherit from the SDK's, have no such method.
+        self._each(lambda processor: getattr(processor, "_on_ending", _nothing)(span))
 
     def on_end(self, span: ReadableSpan) -> None:
         """A span has ended."""

@@ -193,8 +193,10 @@ class TracerProvider(sdk.TracerProvider):
         if processors is None:
             return send
 
+        on_ending = getattr(processors, "_on_ending", _drop)  # older SDKs have none
+
         def finish(span: Span) -> None:
-            processors._on_ending(span)
+            on_ending(span)
             send(span)
             processors.on_end(span)
 

@@ -212,7 +212,7 @@ class Tracer(sdk.Tracer):
                     trace_id, random = ids.bits(128) or ids.trace_id(), 2
                 else:
                     trace_id = self._generator.generate_trace_id()
-                    random = 2 if self._generator.is_trace_id_random() else 0
+                    random = 2 if ids.are_random(self._generator) else 0
         recorded = True
         if isinstance(rule, int):
             sampled = trace_id & LOW_BITS < rule

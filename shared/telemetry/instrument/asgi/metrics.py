@@ -70,7 +70,9 @@ class MetricsMiddleware:
         self._on = config.disabled() is None
         self._excluded = Exclusion(excluded_urls)
         self._known = semconv.known_methods()
-        meter = metrics.get_meter("shared.telemetry.instrument.asgi", "", meter_provider, semconv.SCHEMA_URL)
+        meter = (meter_provider or metrics.get_meter_provider()).get_meter(
+            "shared.telemetry.instrument.asgi", "", semconv.SCHEMA_URL
+        )
         self._duration = meter.create_histogram(
             "http.server.request.duration",
             "s",
