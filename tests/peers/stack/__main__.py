@@ -31,6 +31,7 @@ from . import arrivals, files, panels, programs, servers, tools
 from .addresses import Addresses
 
 TRAFFIC = 75.0  # seconds: the tail sampler's wait, the connectors' flush, and two samples of every metric
+PATIENCE = 240.0  # seconds more, where a busy machine serves little in that time
 
 
 def main(arguments: list[str]) -> int:
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
             leaving.enter_context(programs.run(programs.LOSING, programs.losing(at)))
             leaving.enter_context(programs.run(programs.SLOW, programs.slow(at)))
             time.sleep(TRAFFIC)
+            _wait(lambda: arrivals.enough(at))
             agreed = _checks("arrival", arrivals.CHECKS, at) and agreed
             empty = panels.run(at)
             print("\n".join(empty))
@@ -61,6 +63,13 @@ def main(arguments: list[str]) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     print("All is as it should be." if agreed else "Something is amiss.")
     return not agreed
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    """Wait until it holds, or go on without: the checks say what is missing."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(5)
 
 
 def _checks(kind: str, checks: tuple[Callable[[Addresses], str], ...], at: Addresses) -> bool:

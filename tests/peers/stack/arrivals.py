@@ -49,6 +49,13 @@ def jaeger_traces(at: Addresses) -> list[Sampled]:
     return found
 
 
+def enough(at: Addresses) -> bool:
+    """Whether there was enough traffic of every kind to tell a fault from a quiet minute."""
+    traces = jaeger_traces(at)
+    crossing = [one for one in traces if {AGENTS, AUTH} <= one.services]
+    return len(crossing) >= 100 and sum(one.error for one in crossing) >= 3
+
+
 def traces_are_in_jaeger(at: Addresses) -> str:
     """Jaeger knows both services and traces that cross them."""
     services = set(_get(at, "jaeger", 16686, "/api/services")["data"])
