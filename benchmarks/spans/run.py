@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, Tracer
 
+from shared.telemetry import deferred
 from shared.telemetry.config import Batching
 from shared.telemetry.otlp.batch import BatchQueue
 from shared.telemetry.otlp.reply import Outcome
@@ -167,7 +168,7 @@ def _whole_life() -> Step:
     encoded = encode_resource(RESOURCE)
     queue = BatchQueue(Signal.TRACES, _Accept(), lambda: encoded, Batching())
     ours.send_to(queue.put, queue.flush, together=True)
-    queue.gather = ours.encode_ended
+    queue.gather = deferred.settle
     stock.add_span_processor(BatchSpanProcessor(_Discard()))
     own, theirs = _nine(ours), _nine(stock)
 

@@ -1,18 +1,18 @@
 """What telemetry costs this process, measured by itself.
 
-The export threads read their own CPU clock, which is exact. What runs inside of the application's requests is
-timed once in 61 calls by the CPU clock of the thread, in the request itself, where caches are as cold as they
-are; the mean times the number of calls is the estimate. A call that is not timed pays 60 nanoseconds.
+The export threads, and what requests leave to be done later, are timed by the CPU clock of the thread that
+does it. What runs inside of the application's requests is timed in one request of 61, in the request itself,
+where caches are as cold as they are, and counts 61 times. A request that is not timed pays nothing for it.
 """
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, cycle
 from time import thread_time
 
 from .lifecycle import on_fork
 
-# A prime: requests make calls in patterns of a few, and every place in a pattern is to be timed alike often.
+# A prime: requests come in patterns of a few, and every place in a pattern is to be timed alike often.
 EVERY = 61
 
 
@@ -27,11 +27,12 @@ def _reading() -> float:
 class Section:
     """One sort of work done inside of requests.
 
-    `began = section.begin()`, the work, `if began: section.end(began)`; nothing may be awaited in between.
-    What comes after an await: `if began: again = section.resume()`, the work, `if began: section.add(again)`.
+    `began = section.begin()`, the work, `if began: section.add(began)`; nothing may be awaited in between.
+    What comes after an await, or belongs to a request that was chosen before, reads the clock itself:
+    `if chosen: began = thread_time()`, the work, `if chosen: section.add(began)`.
     """
 
-    __slots__ = ("_calls", "_exact", "_left", "_reading", "_seconds", "_timed", "name")
+    __slots__ = ("_exact", "_reading", "_seconds", "_turn", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -40,54 +41,35 @@ class Section:
 
     def reset(self) -> None:
         """Start from nothing, as a forked child must."""
-        self._calls = 0
         # The first calls fill caches and import modules, which no later call does.
-        self._left = EVERY
-        self._timed = 0
+        self._turn = cycle((False,) * (EVERY - 1) + (True,)).__next__
         self._seconds = 0.0
         self._exact = 0.0
 
     def begin(self) -> float:
         """The thread's CPU clock for one call in 61, zero for the others."""
-        # Threads may lose each other's counts here, which an estimate can bear and a lock in every call not.
-        self._left = left = self._left - 1
-        if left > 0:
-            return 0.0
-        self._left = EVERY
-        self._calls += EVERY
-        if not self._reading:
-            self._reading = _reading()
-        return thread_time()
-
-    def end(self, began: float) -> None:
-        """Take the time since `begin`."""
-        spent = thread_time() - began - self._reading
-        self._timed += 1
-        self._seconds += max(0.0, spent)
-
-    def resume(self) -> float:
-        """The clock again, for a second part of the call that `begin` chose; `add` takes the time."""
-        return thread_time()
+        return thread_time() if self._turn() else 0.0
 
     def add(self, began: float) -> None:
-        """Take the time since `resume`."""
-        self._seconds += max(0.0, thread_time() - began - self._reading)
+        """Take the time since `began`."""
+        now = thread_time()
+        if not self._reading:
+            self._reading = _reading()
+        self._seconds += max(0.0, now - began - self._reading)
 
     def spent(self, seconds: float) -> None:
-        """Add what was timed from beginning to end."""
+        """Add what was timed from beginning to end, always."""
         self._exact += seconds
 
     def seconds(self) -> float:
         """CPU seconds of all calls so far, timed or not."""
-        if not self._timed:
-            return self._exact
-        return self._exact + (self._calls + EVERY - self._left) * self._seconds / self._timed
+        return self._exact + EVERY * self._seconds
 
 
 SERVER = Section("server")
 """The tracing middleware: from the request to its span, and from the response to the span's end."""
 METRICS = Section("metrics")
-"""The metrics middleware."""
+"""The metrics middleware, where it measures without the tracing middleware."""
 ASYNCPG = Section("asyncpg")
 HTTPX = Section("httpx")
 REDIS = Section("redis")
@@ -95,7 +77,9 @@ REQUESTS = Section("requests")
 """The instrumentations of clients, each by the name that `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` takes."""
 CUSTOM = Section("custom")
 """Spans that the application makes with `start_as_current_span`."""
-SECTIONS = (SERVER, METRICS, ASYNCPG, HTTPX, REDIS, REQUESTS, CUSTOM)
+DEFERRED = Section("deferred")
+"""What requests leave to be done later: spans are encoded there, and measurements recorded."""
+SECTIONS = (SERVER, METRICS, ASYNCPG, HTTPX, REDIS, REQUESTS, CUSTOM, DEFERRED)
 
 _export: dict[str, float] = {}
 

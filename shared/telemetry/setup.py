@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import metrics, trace
 
-from . import choices, config, lifecycle
+from . import choices, config, deferred, lifecycle
 from .trace.late import LateTracer
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def setup_tracing(
         where = []
         if "otlp" in wanted and (exporter := _exporter(Signal.TRACES, otlp_endpoint)) is not None:
             _spans, _span_target = _span_queue(identity, exporter), exporter.target
-            _spans.gather = provider.encode_ended
+            _spans.gather = deferred.settle
             provider.send_to(_spans.put, _spans.flush, together=True)
             where.append(f"to {exporter.target.way} by {exporter.target.protocol}")
         if enable_console_export or "console" in wanted:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from time import perf_counter
+from collections.abc import Awaitable
 from typing import Any
 
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
+from opentelemetry.trace import TracerProvider, get_current_span
 
 from ..cost import ASYNCPG
-from ..lifecycle import report
 from ..otlp.attributes import Prepared
-from ..trace.context import activate, current, deactivate
+from ..trace.context import activate, deactivate
 from . import client, semconv, sql
 from .imports import forget, when_imported
+from .operations import Operation, Operations
 from .patch import Patches
 from .semconv import Attributes
 
@@ -26,6 +25,7 @@ _MAX_DATABASES = 256
 _patches = Patches()
 _provider: TracerProvider | None = None
 _record: client.RecordDuration | None = None
+_operations: Operations | None = None
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
@@ -49,9 +49,12 @@ def record_durations(record: client.RecordDuration | None) -> None:
     """Have each operation's duration recorded; None stops it."""
     global _record
     _record = record
+    if _operations is not None:
+        _operations.measure(record)
 
 
 def _patch() -> None:
+    global _operations
     if _patches:
         return
     from asyncpg.connection import Connection
@@ -59,23 +62,24 @@ def _patch() -> None:
     from asyncpg.pool import Pool
     from asyncpg.prepared_stmt import PreparedStatement
 
-    calls = _Calls(semconv.tracer("asyncpg", _provider))
+    _operations = operations = Operations("asyncpg", ASYNCPG, _provider, _status_code, _record)
+    calls = _Calls(operations)
+
+    def wrap(owner: Any, describe: Any, *methods: str) -> None:
+        for name in methods:
+            _patches.replace(owner, name, functools.partial(operations.asynchronous, describe))
+
     # A pool's proxies look the method up in the class of the connection, so these see every call once.
-    for name in ("execute", "fetch", "fetchval", "fetchrow"):
-        _patches.replace(Connection, name, calls.query)
-    for name in ("executemany", "fetchmany"):
-        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_many))
-    _patches.replace(Connection, "prepare", functools.partial(calls.wrap, _of_prepare))
-    for name in ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany"):
-        _patches.replace(PreparedStatement, name, functools.partial(calls.wrap, _of_prepared))
+    wrap(Connection, calls.query, "execute", "fetch", "fetchval", "fetchrow")
+    wrap(Connection, calls.many, "executemany", "fetchmany")
+    wrap(Connection, calls.prepare, "prepare")
+    wrap(PreparedStatement, calls.prepared, "fetch", "fetchval", "fetchrow", "fetchmany", "executemany")
     # One span for each batch of rows that crosses the wire, not for each row.
-    for name in ("_bind_exec", "_bind", "_exec"):
-        _patches.replace(BaseCursor, name, functools.partial(calls.wrap, _of_cursor))
-    for name in ("copy_from_table", "copy_to_table", "copy_records_to_table"):
-        _patches.replace(Connection, name, functools.partial(calls.wrap, _of_copied_table))
+    wrap(BaseCursor, calls.cursor, "_bind_exec", "_bind", "_exec")
+    wrap(Connection, calls.copied_table, "copy_from_table", "copy_to_table", "copy_records_to_table")
     # It runs statements of its own on the way, which are the driver's affair.
     _patches.replace(Connection, "copy_from_query", _silence)
-    _patches.replace(Connection, "copy_from_query", functools.partial(calls.wrap, _of_copied_query))
+    wrap(Connection, calls.copied_query, "copy_from_query")
     _patches.replace(Pool, "_acquire", calls.acquire)
 
 
@@ -93,49 +97,21 @@ def _silence(original: Any) -> Any:
     return silent
 
 
-Described = tuple[Any, str, str]
-"""A connection, the statement's text, and the sort of statement (see `_Database`)."""
-Describe = Callable[..., Described]
-
-
-def _of_many(connection: Any, query: str, *_: Any, **__: Any) -> Described:
-    return connection, query, "parameters"
-
-
-def _of_prepare(connection: Any, query: str, *_: Any, **__: Any) -> Described:
-    return connection, query, "prepare"
-
-
-def _of_prepared(statement: Any, *_: Any, **__: Any) -> Described:
-    return statement._connection, statement._query, "parameters"
-
-
-def _of_cursor(cursor: Any, *_: Any, **__: Any) -> Described:
-    return cursor._connection, cursor._query, "parameters" if cursor._args else "literals"
-
-
-def _of_copied_table(connection: Any, table_name: str, *_: Any, **options: Any) -> Described:
-    schema = options.get("schema_name")
-    return connection, f"{schema}.{table_name}" if schema else table_name, "copy table"
-
-
-def _of_copied_query(connection: Any, query: str, *args: Any, **_: Any) -> Described:
-    return connection, query, "copy parameters" if args else "copy literals"
-
-
 class _Database:
     """What is the same for all statements on one database, and the statements seen on it."""
 
-    __slots__ = ("_base", "_old_too", "statements")
+    __slots__ = ("_base", "_old_too", "_operations", "statements")
 
-    def __init__(self, base: Attributes, *, old_too: bool) -> None:
+    def __init__(self, operations: Operations, base: Attributes, *, old_too: bool) -> None:
+        self._operations = operations
         self._base = base
         self._old_too = old_too
-        self.statements: dict[tuple[str, str], tuple[str, Prepared]] = {}
+        self.statements: dict[tuple[str, str], Operation] = {}
 
-    def describe(self, text: str, sort: str) -> tuple[str, Prepared]:
-        """Span name and attributes of a statement, kept for the next time."""
-        described = self._described(text, sort)
+    def describe(self, text: str, sort: str) -> Operation:
+        """A statement's operation, kept for the next time."""
+        name, attributes = self._described(text, sort)
+        described = Operation(self._operations, name, attributes)
         if len(text) <= _MAX_CACHED_TEXT:
             if len(self.statements) >= _MAX_STATEMENTS:
                 self.statements.clear()
@@ -171,69 +147,47 @@ class _Database:
 
 
 class _Calls:
-    """The wrappers of one instrumentation, with what they keep from call to call."""
+    """What the methods of connections, statements and cursors do, by their arguments."""
 
-    def __init__(self, tracer: Tracer) -> None:
-        self._start_span = tracer.start_span
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
         self._old_too = semconv.old_database_too()
         self._databases: dict[tuple[Any, str], _Database] = {}
 
-    def query(self, original: Any) -> Any:
-        """The same as `wrap` for the four methods that nearly all statements go through."""
+    def query(self, connection: Any, args: Any, options: Any) -> Operation | None:
+        """The four methods that nearly all statements go through."""
+        text = args[0] if args else options["query"]
+        # The statement by which a pool cleans a connection up is the driver's affair.
+        if text is connection._reset_query:
+            return None
+        return self._operation(connection, text, "parameters" if len(args) > 1 else "literals")
 
-        @functools.wraps(original)
-        async def traced(connection: Any, query: str, *args: Any, **kwargs: Any) -> Any:
-            context = current()
-            # The statement by which a pool cleans a connection up is the driver's affair.
-            if client.suppressed(context) or query is getattr(connection, "_reset_query", None):
-                return await original(connection, query, *args, **kwargs)
-            cost = ASYNCPG.begin()
-            described = self._describe(connection, query, "parameters" if args else "literals")
-            if described is None:
-                return await original(connection, query, *args, **kwargs)
-            name, attributes = described
-            began = perf_counter() if _record is not None else 0.0
-            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
-            if cost:
-                ASYNCPG.end(cost)
-            error_type = None
-            try:
-                return await original(connection, query, *args, **kwargs)
-            except BaseException as error:
-                error_type = _fail(span, error)
-                raise
-            finally:
-                client.end(span, _record, began, attributes, error_type, ASYNCPG, cost)
+    def many(self, connection: Any, args: Any, options: Any) -> Operation:
+        """A statement that is run for many sets of parameters."""
+        return self._operation(connection, args[0] if args else options["command"], "parameters")
 
-        return traced
+    def prepare(self, connection: Any, args: Any, options: Any) -> Operation:
+        """A statement that is only prepared."""
+        return self._operation(connection, args[0] if args else options["query"], "prepare")
 
-    def wrap(self, describe: Describe, original: Any) -> Any:
-        """A method traced as `describe` tells its connection, statement and sort of statement."""
+    def prepared(self, statement: Any, _: Any, __: Any) -> Operation:
+        """A run of a prepared statement."""
+        return self._operation(statement._connection, statement._query, "parameters")
 
-        @functools.wraps(original)
-        async def traced(target: Any, *args: Any, **kwargs: Any) -> Any:
-            context = current()
-            if client.suppressed(context):
-                return await original(target, *args, **kwargs)
-            cost = ASYNCPG.begin()
-            described = self._describe(*describe(target, *args, **kwargs))
-            if described is None:
-                return await original(target, *args, **kwargs)
-            name, attributes = described
-            began = perf_counter() if _record is not None else 0.0
-            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
-            if cost:
-                ASYNCPG.end(cost)
-            error_type = None
-            try:
-                return await original(target, *args, **kwargs)
-            except BaseException as error:
-                error_type = _fail(span, error)
-                raise
-            finally:
-                client.end(span, _record, began, attributes, error_type, ASYNCPG, cost)
+    def cursor(self, cursor: Any, _: Any, __: Any) -> Operation:
+        """A batch of rows."""
+        sort = "parameters" if cursor._args else "literals"
+        return self._operation(cursor._connection, cursor._query, sort)
 
-        return traced
+    def copied_table(self, connection: Any, args: Any, options: Any) -> Operation:
+        """COPY of a table."""
+        table, schema = args[0] if args else options["table_name"], options.get("schema_name")
+        return self._operation(connection, f"{schema}.{table}" if schema else table, "copy table")
+
+    def copied_query(self, connection: Any, args: Any, options: Any) -> Operation:
+        """COPY of a statement's rows."""
+        sort = "copy parameters" if len(args) > 1 else "copy literals"
+        return self._operation(connection, args[0] if args else options["query"], sort)
 
     def acquire(self, original: Any) -> Any:
         """Taking a connection out of a pool: a span where that has to wait, nothing otherwise."""
@@ -247,7 +201,9 @@ class _Calls:
         return traced
 
     async def _wait(self, acquiring: Awaitable[Any]) -> Any:
-        span = self._start_span("acquire connection", attributes={"db.system.name": "postgresql"})
+        span = self._operations.tracer.start_span(
+            "acquire connection", attributes={"db.system.name": "postgresql"}
+        )
         token = activate(span)
         try:
             return await acquiring
@@ -258,29 +214,37 @@ class _Calls:
             deactivate(token)
             span.end()
 
-    def _describe(self, connection: Any, text: str, sort: str) -> tuple[str, Prepared] | None:
-        """Span name and attributes; None when this version of asyncpg or this statement is beyond us."""
-        try:
-            database = self._databases.get((connection._addr, connection._params.database))
-            if database is None:
-                database = self._database(connection)
-            return database.statements.get((text, sort)) or database.describe(text, sort)
-        except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
-            report(error, "describing a statement of asyncpg")
-            return None
+    def _operation(self, connection: Any, text: str, sort: str) -> Operation:
+        """What a statement does.
+
+        Args:
+            connection: what it runs on.
+            text: the statement, or a table's name.
+            sort: whether values stand in the text ("literals") or are "parameters"; "prepare"; for COPY one
+                of "copy table", "copy literals", "copy parameters".
+        """
+        database = self._databases.get((connection._addr, connection._params.database))
+        if database is None:
+            database = self._database(connection)
+        return database.statements.get((text, sort)) or database.describe(text, sort)
 
     def _database(self, connection: Any) -> _Database:
         key = (connection._addr, connection._params.database)
         if len(self._databases) >= _MAX_DATABASES:
             self._databases.clear()
-        database = self._databases[key] = _Database(_base(*key, old_too=self._old_too), old_too=self._old_too)
+        base = _base(*key, old_too=self._old_too)
+        database = self._databases[key] = _Database(self._operations, base, old_too=self._old_too)
         return database
 
 
 def _has_connection(pool: Any) -> bool:
     """Whether a connection is there for the taking; True when this version's pool has another shape."""
     try:
-        return any(holder._con is not None for holder in pool._queue._queue)
+        # The pool takes the last one; most often that is connected.
+        queue = pool._queue._queue
+        return bool(queue) and (
+            queue[-1]._con is not None or any(holder._con is not None for holder in queue)
+        )
     except AttributeError:
         return True
 
@@ -299,12 +263,6 @@ def _base(address: Any, namespace: str | None, *, old_too: bool) -> Attributes:
     return attributes
 
 
-def _fail(span: Span, error: BaseException) -> str:
+def _status_code(error: BaseException) -> str | None:
     code = getattr(error, "sqlstate", None)
-    if code is None:
-        return client.fail(span, error)
-    if span.is_recording():
-        span.set_attribute("db.response.status_code", code)
-        span.record_exception(error)
-        client.fail_with(span, code)
-    return str(code)
+    return None if code is None else str(code)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
-from typing import Any, TypeAlias
+from time import thread_time
+from typing import TypeAlias
 
 from opentelemetry import context as api
 from opentelemetry.context import Context
@@ -12,16 +12,16 @@ from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue as AnyValue
 
 from ..cost import Section
-from ..lifecycle import report
 from ..otlp.attributes import Prepared
 from .semconv import error_type
 
 RecordDuration: TypeAlias = Callable[[float, Mapping[str, AnyValue], int, "str | None"], None]
 """Called when an operation ended: seconds, the span's start attributes, HTTP status or 0, `error.type`.
 
-It is called before the span ends, in the context of the caller. The attributes of database clients are one
-object for each statement on each database, so a recorder may keep its series by their identity.
+It is called in the context of the caller, before the span ends. One that has `at_once` false, as `Durations`,
+may be called later, and has `series`, which records the same operation again and again.
 """
+
 
 _SUPPRESS = api._SUPPRESS_INSTRUMENTATION_KEY
 _SUPPRESS_HTTP = api._SUPPRESS_HTTP_INSTRUMENTATION_KEY
@@ -50,6 +50,19 @@ def suppressing_http(context: Context) -> Context:
     return api.set_value(_SUPPRESS_HTTP, True, context)
 
 
+def chosen(parent: object, section: Section) -> float:
+    """The CPU clock where the cost of telemetry is measured, zero where it is not.
+
+    Args:
+        section: of the instrumentation.
+        parent: the current span. All calls below one local root are measured, or none is.
+    """
+    trace = getattr(parent, "_trace", None)
+    if trace is None:
+        return section.begin()
+    return thread_time() if trace.timed else 0.0
+
+
 def close(
     span: Span, known: Prepared, wider: Prepared, name: str | None = None, end_time: int | None = None
 ) -> None:
@@ -63,10 +76,9 @@ def close(
         end_time: nanoseconds since the epoch; now if None.
     """
     # Asked for by name: our span's class brings the SDK, which must not come with an import.
-    widen = getattr(span, "widen", None)
-    if widen is not None:
-        ours: Any = span
-        ours.close({} if widen(known, wider) else _difference(known, wider), name, end_time)
+    complete = getattr(span, "complete", None)
+    if complete is not None:
+        complete(known, wider, name, end_time)
         return
     span.set_attributes(_difference(known, wider))
     if name is not None:
@@ -93,37 +105,3 @@ def fail_with(span: Span, kind: str) -> None:
     """Mark a client span as failed by what the server answered; `kind` is the value of `error.type`."""
     span.set_attribute("error.type", kind)
     span.set_status(ERROR)
-
-
-def end(
-    span: Span,
-    record: RecordDuration | None,
-    began: float,
-    attributes: Mapping[str, AnyValue],
-    error: str | None,
-    section: Section,
-    cost: float,
-) -> None:
-    """End the span of a database operation and have its duration recorded.
-
-    Args:
-        span: of any provider.
-        record: None where nobody records durations.
-        began: `perf_counter()` at the start, for the recorder.
-        attributes: those the span was started with.
-        error: `error.type`, None when all went well.
-        section: of the instrumentation, which pays for it.
-        cost: what `section.begin()` said at the start.
-    """
-    try:
-        if cost:
-            cost = section.resume()
-        try:
-            if record is not None:
-                record(perf_counter() - began, attributes, 0, error)
-        finally:
-            span.end()
-        if cost:
-            section.add(cost)
-    except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
-        report(fault, "ending a database span")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram, MeterProvider
+from opentelemetry.trace import INVALID_SPAN
 
+from .. import deferred
 from ..metrics import MeterProvider as OurMeterProvider
 from ..metrics.bound import Record, bound
-from ..metrics.deferred import Deferred, context_of
-from ..otlp.attributes import Prepared
-from ..trace.context import current
+from ..trace.context import SPAN_KEY, current
 from . import semconv
 from .client import RecordDuration
 
@@ -34,19 +33,19 @@ _DATABASE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 _MAX_SERIES = 2000
 
 
-_Measured = tuple[float, Mapping[str, Any], int, "str | None", Context]
-
-
 class Durations:
     """The recorder that a client instrumentation calls when an operation has ended.
 
-    What ended is recorded a batch at a time. Of the span's attributes it takes those of low cardinality which
-    the conventions name for the metric, and finds the series by them.
+    What ended is recorded with other deferred work. Of the span's attributes it takes those of low
+    cardinality which the conventions name for the metric, and finds the series by them.
 
     Args:
         histogram: where durations go.
         names: the attributes it takes.
         status: the attribute for the status of the answer, if the protocol has one.
+
+    Attributes:
+        at_once: whether nothing is deferred, because the provider does not tell when it collects.
     """
 
     def __init__(self, histogram: Histogram, names: tuple[str, ...], status: str | None) -> None:
@@ -54,39 +53,28 @@ class Durations:
         self._names = names
         self._status = status
         self._series: dict[tuple[Any, ...], Record] = {}
-        # Shared attributes are known by their identity; they are kept so that it stays theirs.
-        self._shared: dict[int, tuple[Prepared, Record]] = {}
-        self._deferred: Deferred[_Measured] = Deferred(self._record)
-        self._put: Callable[[_Measured], None] = self._deferred.put
-        self.settle = self._deferred.settle
+        self.at_once = False
 
     def __call__(self, seconds: float, attributes: Mapping[str, Any], status: int, error: str | None) -> None:
         """Take one operation; its exemplar is the span that is current, the caller's."""
-        self._put((seconds, attributes, status, error, current()))
+        span = current().get(SPAN_KEY, INVALID_SPAN)
+        work = (self, seconds, attributes, status, error, span)
+        if self.at_once:
+            self.settle(work)
+        else:
+            deferred.put(work)
 
-    def record_at_once(self) -> None:
-        """Defer nothing, for a provider that does not tell when it collects."""
-        self._put = self._record
+    def settle(self, work: deferred.Work) -> None:
+        """Record what was put down."""
+        _, seconds, attributes, status, error, span = work
+        self.series(attributes, status, error)(seconds, None, span)
 
-    def _record(self, measured: _Measured) -> None:
-        seconds, attributes, status, error, context = measured
-        # An empty context is not taken for one, and another is current by now.
-        context = context or context_of(None)
-        if error is None:
-            shared = self._shared.get(id(attributes))
-            if shared is not None:
-                shared[1](seconds, None, context)
-                return
+    def series(self, attributes: Mapping[str, Any], status: int, error: str | None) -> Record:
+        """What records the durations of all operations with such attributes, status and error."""
         get = attributes.get
         key = (status, error, *[get(name) for name in self._names])
         record = self._series.get(key)
-        if record is None:
-            record = self._bind(key, attributes, status, error)
-        if type(attributes) is Prepared and error is None and not status:
-            if len(self._shared) >= _MAX_SERIES:
-                self._shared.clear()
-            self._shared[id(attributes)] = attributes, record
-        record(seconds, None, context)
+        return self._bind(key, attributes, status, error) if record is None else record
 
     def _bind(
         self, key: tuple[Any, ...], attributes: Mapping[str, Any], status: int, error: str | None
@@ -132,11 +120,9 @@ def measure_clients(meter_provider: MeterProvider | None = None) -> None:
         None,
     )
     provider = meter_provider or metrics.get_meter_provider()
-    for durations in (http, database):
-        if isinstance(provider, OurMeterProvider):
-            provider.before_collection(durations.settle)
-        else:
-            durations.record_at_once()
+    if not isinstance(provider, OurMeterProvider):
+        for durations in (http, database):
+            durations.at_once = True
     _tell(http, database)
 
 

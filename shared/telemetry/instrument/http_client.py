@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from time import perf_counter
+from contextvars import Token
+from time import time_ns
+from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, TracerProvider
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, TracerProvider
 
 from ..config import text, words
+from ..cost import SPANS_ENDED
+from ..deferred import put
 from ..otlp.attributes import Extended, Prepared
+from ..trace.context import SPAN_KEY
 from . import client, semconv
 from .headers import HeaderCapture
 from .redact import redact_url
 from .semconv import Attributes
 
+_ended = SPANS_ENDED.add
 _MAX_TARGETS = 1024
 _MAX_ANSWERS = 64
 _PORTS = {"http": 80, "https": 443}
@@ -61,15 +67,25 @@ class Target:
 
 
 class Call:
-    """One request on the wire."""
+    """One request on the wire.
 
-    __slots__ = ("_began", "_http", "_target", "span")
+    Attributes:
+        span: the client span.
+        timed: whether the cost of telemetry is measured in it.
+        token: of the context in which the span is current, where it was made current.
+    """
 
-    def __init__(self, http: HTTPClient, span: Span, target: Target, began: float) -> None:
+    __slots__ = ("_began", "_http", "_parent", "_target", "span", "timed", "token")
+
+    token: Token[Context]
+
+    def __init__(self, http: HTTPClient, span: Span, target: Target, parent: Any, began: int) -> None:
         self._http = http
         self._target = target
+        self._parent = parent
         self._began = began
         self.span = span
+        self.timed = False
 
     def answered(self, status: int, version: str | None, headers: Headers = ()) -> bool:
         """End the span with the answer's status; returns whether the request may well be sent again.
@@ -79,29 +95,55 @@ class Call:
             version: `network.protocol.version`, such as `1.1`.
             headers: the answer's, looked at where `HTTPClient.response_headers` wants some.
         """
-        http, span, target = self._http, self.span, self._target
+        http = self._http
+        span: Any = self.span
+        ended = time_ns()
+        # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
+        if status < 400 and type(span) is http.spans and http.tracer.defers and span._end_time is None:
+            _ended()
+            span._end_time = ended
+            if span._extras is not None:
+                span._extras.settle()
+            put((self, status, version))
+            return status >= 300 and status in _MAY_BE_RESENT
         failed = status >= 400
         if http.record is not None:
             error = str(status) if failed else None
-            http.record(perf_counter() - self._began, target.attributes, status, error)
-        # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
+            http.record(self._seconds(ended), self._target.attributes, status, error)
         if span.is_recording():
             if http.response_headers is not None:
                 span.set_attributes(http.response_headers(headers))
             if failed:
                 span.set_status(client.ERROR)
-            client.close(span, target.attributes, target.answer(status, version))
+            client.close(span, self._target.attributes, self._target.answer(status, version), None, ended)
         else:
-            span.end()
+            span.end(ended)
         return status >= 300 and status in _MAY_BE_RESENT
+
+    def settle(self, work: tuple[Call, int, str | None]) -> None:
+        """Send the span of a request that went well, and record how long it took."""
+        _, status, version = work
+        http, target = self._http, self._target
+        span: Any = self.span
+        span.absorb(target.attributes, target.answer(status, version))
+        http.tracer.settle((http.tracer, span))
+        recorder: Any = http.record
+        if recorder is not None:
+            record = recorder.series(target.attributes, status, None)
+            record(self._seconds(span._end_time), None, self._parent)
 
     def failed(self, error: BaseException) -> None:
         """End the span of a request that got no answer."""
+        ended = time_ns()
         kind = client.fail(self.span, error)
         record = self._http.record
         if record is not None:
-            record(perf_counter() - self._began, self._target.attributes, 0, kind)
-        self.span.end()
+            record(self._seconds(ended), self._target.attributes, 0, kind)
+        self.span.end(ended)
+
+    def _seconds(self, ended: int) -> float:
+        # The wall clock may be set back while a request is on its way.
+        return (ended - self._began) / 1e9 if ended > self._began else 0.0
 
 
 class HTTPClient:
@@ -113,7 +155,7 @@ class HTTPClient:
     """
 
     def __init__(self, library: str, provider: TracerProvider | None) -> None:
-        self._start_span = semconv.tracer(library, provider).start_span
+        self.tracer: Any = semconv.tracer(library, provider)
         self._known = semconv.known_methods()
         self._old_too = semconv.old_http_too()
         self.request_headers = HeaderCapture("client", "request") or None
@@ -121,8 +163,17 @@ class HTTPClient:
         variable = f"OTEL_PYTHON_{library.upper()}_EXCLUDED_URLS"
         patterns = words(variable if text(variable) else "OTEL_PYTHON_EXCLUDED_URLS", "")
         self._excluded = re.compile("|".join(f"(?:{one})" for one in patterns)) if patterns else None
-        self.record: client.RecordDuration | None = None
+        self.measure(None)
         self.targets: dict[tuple[str, str, str, int | None], Target] = {}
+
+    def measure(self, record: client.RecordDuration | None) -> None:
+        """Have each request's duration recorded, until the headers of the answer; None stops it."""
+        self.record = record
+        at_once = (
+            record is not None and getattr(record, "at_once", True)
+        ) or self.response_headers is not None
+        # Spans of ours are completed when they are encoded.
+        self.spans: type[Any] | None = None if at_once else getattr(self.tracer, "spans", None)
 
     def start(
         self, target: Target, path: str, resends: int, context: Context, headers: Headers = ()
@@ -147,10 +198,10 @@ class HTTPClient:
             attributes["http.url"] = url
         if self.request_headers is not None:
             attributes |= self.request_headers(headers)
-        began = perf_counter() if self.record is not None else 0.0
+        began = time_ns()
         extended = Extended(target.attributes, attributes)
-        span = self._start_span(target.span_name, context, SpanKind.CLIENT, extended)
-        return Call(self, span, target, began)
+        span = self.tracer.start_span(target.span_name, context, SpanKind.CLIENT, extended, start_time=began)
+        return Call(self, span, target, context.get(SPAN_KEY, INVALID_SPAN), began)
 
     def target(self, method: str, scheme: str, host: str, port: int | None) -> Target:
         """What is the same for all requests of this method to this host; worked out once and kept, bounded.

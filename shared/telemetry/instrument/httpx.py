@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
@@ -11,7 +12,7 @@ from opentelemetry.trace import Span, TracerProvider
 
 from ..cost import HTTPX
 from ..lifecycle import report
-from ..trace.context import activate, current, deactivate
+from ..trace.context import SPAN_KEY, activate, current, deactivate
 from . import client, propagation
 from .http_client import Call, HTTPClient
 from .imports import forget, when_imported
@@ -55,7 +56,7 @@ def record_durations(record: client.RecordDuration | None) -> None:
     global _record
     _record = record
     for http in _http.values():
-        http.record = record
+        http.measure(record)
 
 
 def _patch(library: str) -> None:
@@ -63,7 +64,7 @@ def _patch(library: str) -> None:
     if patches:
         return
     http = _http[library] = HTTPClient(library, _provider)
-    http.record = _record
+    http.measure(_record)
     sending = _Sending(http)
     module = sys.modules[library]
     # One method a hop, below redirects and authentication and above every kind of transport.
@@ -79,75 +80,63 @@ class _Sending:
         self._http = http
 
     def sync(self, original: Any) -> Any:
+        begin, fail, end = self._begin, self._fail, self._end
+
         @functools.wraps(original)
         def send(http_client: Any, request: Request) -> Response:
             response: Response
-            context = current()
-            if client.http_suppressed(context):
-                response = original(http_client, request)
-                return response
-            cost = HTTPX.begin()
-            call = self._begin(request, context)
+            call = begin(request)
             if call is None:
                 response = original(http_client, request)
                 return response
-            token = activate(call.span)
-            if cost:
-                HTTPX.end(cost)
             try:
                 response = original(http_client, request)
             except BaseException as error:
-                _failed(call, request, error)
+                fail(call, request, error)
                 raise
-            finally:
-                deactivate(token)
-            if cost:
-                cost = HTTPX.resume()
-            self._answered(call, request, response)
-            if cost:
-                HTTPX.add(cost)
+            end(call, request, response)
             return response
 
         return send
 
     def asynchronous(self, original: Any) -> Any:
+        begin, fail, end = self._begin, self._fail, self._end
+
         @functools.wraps(original)
         async def send(http_client: Any, request: Request) -> Response:
             response: Response
-            context = current()
-            if client.http_suppressed(context):
-                response = await original(http_client, request)
-                return response
-            cost = HTTPX.begin()
-            call = self._begin(request, context)
+            call = begin(request)
             if call is None:
                 response = await original(http_client, request)
                 return response
-            token = activate(call.span)
-            if cost:
-                HTTPX.end(cost)
             try:
                 response = await original(http_client, request)
             except BaseException as error:
-                _failed(call, request, error)
+                fail(call, request, error)
                 raise
-            finally:
-                deactivate(token)
-            if cost:
-                cost = HTTPX.resume()
-            self._answered(call, request, response)
-            if cost:
-                HTTPX.add(cost)
+            end(call, request, response)
             return response
 
         return send
 
-    def _begin(self, request: Request, context: Context) -> Call | None:
+    def _begin(self, request: Request) -> Call | None:
+        context = current()
+        parent = context.get(SPAN_KEY)
+        if (len(context) > 1 or parent is None) and client.http_suppressed(context):
+            return None
+        cost = client.chosen(parent, HTTPX)
         try:
-            return self._start(request, context)
+            call = self._start(request, context)
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
             report(error, "tracing a request of httpx")
             return None
+        if call is None:
+            return None
+        call.token = activate(call.span, context)
+        if cost:
+            call.timed = True
+            HTTPX.add(cost)
+        return call
 
     def _start(self, request: Request, context: Context) -> Call | None:
         http = self._http
@@ -170,7 +159,9 @@ class _Sending:
             _propagate(call.span, request, context)
         return call
 
-    def _answered(self, call: Call, request: Request, response: Response) -> None:
+    def _end(self, call: Call, request: Request, response: Response) -> None:
+        cost = thread_time() if call.timed else 0.0
+        deactivate(call.token)
         try:
             version = response.extensions.get("http_version")
             headers = response.headers.raw if self._http.response_headers else ()
@@ -179,6 +170,16 @@ class _Sending:
                 request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
             report(error, "ending a span of httpx")
+        if cost:
+            HTTPX.add(cost)
+
+    def _fail(self, call: Call, request: Request, error: BaseException) -> None:
+        deactivate(call.token)
+        try:
+            call.failed(error)
+            request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
+        except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
+            report(fault, "ending a span of httpx")
 
 
 def _propagate(span: Span, request: Request, context: Context) -> None:
@@ -194,11 +195,3 @@ def _propagate(span: Span, request: Request, context: Context) -> None:
             return
     for name, value in propagation.inject(span, context):
         request.headers[name] = value
-
-
-def _failed(call: Call, request: Request, error: BaseException) -> None:
-    try:
-        call.failed(error)
-        request.extensions[_SENDS] = request.extensions.get(_SENDS, 0) + 1
-    except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
-        report(fault, "ending a span of httpx")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from time import perf_counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from opentelemetry.trace import Span, SpanKind, TracerProvider
+from opentelemetry.trace import TracerProvider
 
 from ..cost import REDIS
-from ..lifecycle import report
 from ..otlp.attributes import Prepared
-from ..trace.context import current
 from . import client, semconv
 from .imports import forget, when_imported
+from .operations import Operation, Operations
 from .patch import Patches
 from .semconv import Attributes
 
@@ -34,10 +32,7 @@ _WITH_SUBCOMMAND = frozenset(
 _patches = Patches()
 _provider: TracerProvider | None = None
 _record: client.RecordDuration | None = None
-
-Shape = tuple[str, Attributes]
-"""Name and attributes of every command with the same words and number of arguments."""
-Describe = Callable[[Any, Sequence[Any]], "Shape | None"]
+_operations: Operations | None = None
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None) -> None:
@@ -61,9 +56,12 @@ def record_durations(record: client.RecordDuration | None) -> None:
     """Have each operation's duration recorded; None stops it."""
     global _record
     _record = record
+    if _operations is not None:
+        _operations.measure(record)
 
 
 def _patch() -> None:
+    global _operations
     if _patches:
         return
     import redis
@@ -73,81 +71,34 @@ def _patch() -> None:
     import redis.client
     import redis.cluster
 
-    calls = _Calls(semconv.tracer("redis", _provider))
+    _operations = operations = Operations("redis", REDIS, _provider, _status_code, _record)
+    calls = _Calls(operations)
     sync, asynchronous = redis.client, redis.asyncio.client
     on_wire: list[tuple[Any, str, Any, Any]] = [
-        (sync.Redis, "execute_command", calls.sync, calls.command),
-        (redis.cluster.RedisCluster, "execute_command", calls.sync, calls.command),
-        (asynchronous.Redis, "execute_command", calls.asynchronous, calls.command),
-        (redis.asyncio.cluster.RedisCluster, "execute_command", calls.asynchronous, calls.command),
+        (sync.Redis, "execute_command", operations.sync, calls.command),
+        (redis.cluster.RedisCluster, "execute_command", operations.sync, calls.command),
+        (asynchronous.Redis, "execute_command", operations.asynchronous, calls.command),
+        (redis.asyncio.cluster.RedisCluster, "execute_command", operations.asynchronous, calls.command),
         # A pipeline's execute_command only queues.
-        (sync.Pipeline, "immediate_execute_command", calls.sync, calls.command),
-        (asynchronous.Pipeline, "immediate_execute_command", calls.asynchronous, calls.command),
-        (sync.Pipeline, "execute", calls.sync, calls.pipeline),
-        (redis.cluster.ClusterPipeline, "execute", calls.sync, calls.pipeline),
-        (asynchronous.Pipeline, "execute", calls.asynchronous, calls.pipeline),
-        (redis.asyncio.cluster.ClusterPipeline, "execute", calls.asynchronous, calls.pipeline),
+        (sync.Pipeline, "immediate_execute_command", operations.sync, calls.command),
+        (asynchronous.Pipeline, "immediate_execute_command", operations.asynchronous, calls.command),
+        (sync.Pipeline, "execute", operations.sync, calls.pipeline),
+        (redis.cluster.ClusterPipeline, "execute", operations.sync, calls.pipeline),
+        (asynchronous.Pipeline, "execute", operations.asynchronous, calls.pipeline),
+        (redis.asyncio.cluster.ClusterPipeline, "execute", operations.asynchronous, calls.pipeline),
     ]
     for owner, method, wrap, describe in on_wire:
         _patches.replace(owner, method, functools.partial(wrap, describe))
 
 
 class _Calls:
-    """The wrappers of one instrumentation."""
+    """What commands and pipelines do, by their words."""
 
-    def __init__(self, tracer: Any) -> None:
-        self._start_span = tracer.start_span
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
         self._old_too = semconv.old_database_too()
 
-    def sync(self, describe: Any, original: Any) -> Any:
-        @functools.wraps(original)
-        def traced(target: Any, *args: Any, **options: Any) -> Any:
-            cost = REDIS.begin()
-            context = current()
-            shape = None if client.suppressed(context) else _described(describe, target, args)
-            if shape is None:
-                return original(target, *args, **options)
-            name, attributes = shape
-            began = perf_counter() if _record is not None else 0.0
-            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
-            if cost:
-                REDIS.end(cost)
-            error_type = None
-            try:
-                return original(target, *args, **options)
-            except BaseException as error:
-                error_type = _fail(span, error)
-                raise
-            finally:
-                client.end(span, _record, began, attributes, error_type, REDIS, cost)
-
-        return traced
-
-    def asynchronous(self, describe: Any, original: Any) -> Any:
-        @functools.wraps(original)
-        async def traced(target: Any, *args: Any, **options: Any) -> Any:
-            cost = REDIS.begin()
-            context = current()
-            shape = None if client.suppressed(context) else _described(describe, target, args)
-            if shape is None:
-                return await original(target, *args, **options)
-            name, attributes = shape
-            began = perf_counter() if _record is not None else 0.0
-            span = self._start_span(name, context, SpanKind.CLIENT, attributes)
-            if cost:
-                REDIS.end(cost)
-            error_type = None
-            try:
-                return await original(target, *args, **options)
-            except BaseException as error:
-                error_type = _fail(span, error)
-                raise
-            finally:
-                client.end(span, _record, began, attributes, error_type, REDIS, cost)
-
-        return traced
-
-    def command(self, target: Any, args: Sequence[Any]) -> Shape:
+    def command(self, target: Any, args: Sequence[Any], _: Any) -> Operation:
         """Name and attributes of a command: its words, and a `?` for each argument."""
         shapes = _shapes_of(target)
         # Most commands are one plain word, known by it and the number of arguments.
@@ -158,10 +109,11 @@ class _Calls:
             shape = shapes.get(key)
             if shape is None:
                 operation, text = _describe(args)
-                shape = _keep(shapes, key, (operation, self._attributes(target, operation, text)))
+                attributes = Prepared(self._attributes(target, operation, text))
+                shape = _keep(shapes, key, Operation(self._operations, operation, attributes))
         return shape
 
-    def pipeline(self, target: Any, _: Sequence[Any]) -> Shape | None:
+    def pipeline(self, target: Any, _: Sequence[Any], __: Any) -> Operation | None:
         """Name and attributes of a pipeline or transaction; None when there is nothing to send."""
         stack = _stack(target)
         if not stack and not getattr(target, "watching", False):
@@ -183,8 +135,8 @@ class _Calls:
             text = "\n".join(text for _, text in described[:_MAX_COMMANDS])
             attributes = self._attributes(target, name, text)
             if len(commands) > 1:
-                attributes = {**attributes, "db.operation.batch.size": len(commands)}
-            shape = _keep(shapes, key, (name, Prepared(attributes)))
+                attributes["db.operation.batch.size"] = len(commands)
+            shape = _keep(shapes, key, Operation(self._operations, name, Prepared(attributes)))
         return shape
 
     def _attributes(self, target: Any, operation: str, text: str) -> Attributes:
@@ -196,27 +148,19 @@ class _Calls:
         }
         if self._old_too:
             attributes |= {"db.system": "redis", "db.statement": text}
-        return Prepared(attributes)
+        return attributes
 
 
-def _described(describe: Describe, target: Any, args: Sequence[Any]) -> Shape | None:
-    try:
-        return describe(target, args)
-    except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
-        report(error, "describing a command of redis")
-        return None
-
-
-def _shapes_of(target: Any) -> dict[Any, Shape]:
+def _shapes_of(target: Any) -> dict[Any, Operation]:
     owner = getattr(target, "connection_pool", None) or target
-    shapes: dict[Any, Shape] | None = getattr(owner, _SHAPES, None)
+    shapes: dict[Any, Operation] | None = getattr(owner, _SHAPES, None)
     if shapes is None:
         shapes = {}
         setattr(owner, _SHAPES, shapes)
     return shapes
 
 
-def _keep(shapes: dict[Any, Shape], key: Any, shape: Shape) -> Shape:
+def _keep(shapes: dict[Any, Operation], key: Any, shape: Operation) -> Operation:
     if len(shapes) >= _MAX_SHAPES:
         shapes.clear()
     shapes[key] = shape
@@ -292,17 +236,6 @@ def _describe(args: Sequence[Any]) -> tuple[str, str]:
     if len(marks) > _MAX_ARGUMENTS:
         marks = [*marks[:_MAX_ARGUMENTS], "..."]
     return name, " ".join([name, *marks])
-
-
-def _fail(span: Span, error: BaseException) -> str:
-    code = _status_code(error)
-    if code is None:
-        return client.fail(span, error)
-    if span.is_recording():
-        span.set_attribute("db.response.status_code", code)
-        span.record_exception(error)
-        client.fail_with(span, code)
-    return code
 
 
 def _status_code(error: BaseException) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -55,7 +56,7 @@ def record_durations(record: client.RecordDuration | None) -> None:
     global _record
     _record = record
     if _http is not None:
-        _http.record = record
+        _http.measure(record)
 
 
 def _patch() -> None:
@@ -65,7 +66,7 @@ def _patch() -> None:
     import requests
 
     _http = HTTPClient("requests", _provider)
-    _http.record = _record
+    _http.measure(_record)
     _patches.replace(requests.Session, "send", functools.partial(_traced, _http))
     # Called within `send` once a hop is answered, and it is what sends the next hop.
     _patches.replace(requests.Session, "resolve_redirects", _ending_the_hop)
@@ -155,7 +156,7 @@ def _traced(http: HTTPClient, original: Any) -> Any:
             return response
         token: Token[_Hop | None] = _hop.set(hop)
         if cost:
-            REQUESTS.end(cost)
+            REQUESTS.add(cost)
         try:
             response = original(session, request, **kwargs)
         except BaseException as error:
@@ -164,7 +165,7 @@ def _traced(http: HTTPClient, original: Any) -> Any:
         finally:
             _hop.reset(token)
         if cost:
-            cost = REQUESTS.resume()
+            cost = thread_time()
         hop.answered(response)
         if cost:
             REQUESTS.add(cost)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from opentelemetry.context import Context
+from opentelemetry.trace import Span
 
+from ..trace.context import SPAN_KEY
+from .exemplars import Where
 from .instruments import Synchronous
 from .points import Attributes
 
-Record: TypeAlias = Callable[[float, "Attributes | None", "Context | None"], None]
-"""`record(amount, attributes, context)`: the series' attributes, the exemplar's context."""
+Record: TypeAlias = Callable[[float, "Attributes | None", Where], None]
+"""`record(amount, attributes, where)`: the series' attributes, and where the exemplar was measured."""
 
 
 def bound(instrument: Any, attributes: Attributes) -> Record:
@@ -28,7 +31,7 @@ def bound(instrument: Any, attributes: Attributes) -> Record:
         return instrument.bind(attributes).record
     method = instrument.record if hasattr(instrument, "record") else instrument.add
 
-    def record(amount: float, _: Attributes | None, context: Context | None) -> None:
-        method(amount, attributes, context)
+    def record(amount: float, _: Attributes | None, where: Where) -> None:
+        method(amount, attributes, Context({SPAN_KEY: where}) if isinstance(where, Span) else where)
 
     return record

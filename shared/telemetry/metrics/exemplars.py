@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeAlias
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span
 
 from ..trace.context import SPAN_KEY, current
 from .points import Attributes, Exemplar
@@ -18,6 +19,18 @@ NEVER = sys.maxsize
 _NOTHING: Mapping[str, str] = {}
 # A generator of our own: the application may seed the global one, and reads its sequence.
 _random = random.Random().random  # noqa: S311 - choosing a sample is not cryptography
+
+
+Where: TypeAlias = Context | Span | None
+"""Where something was measured: a context, or only the span there; None for the current context."""
+
+
+def span_of(where: Where) -> Span | None:
+    """The span that something was measured in."""
+    if isinstance(where, Span):
+        return where
+    found = (where or current()).get(SPAN_KEY)
+    return found if isinstance(found, Span) else None
 
 
 class ExemplarFilter(StrEnum):
@@ -49,7 +62,7 @@ class Reservoir:
         value: float,
         attributes: Attributes | None,
         own: Attributes,
-        context: Context | None,
+        where: Where,
     ) -> int:
         """Keep a measurement, if the filter lets it; called with the series' lock held.
 
@@ -59,13 +72,13 @@ class Reservoir:
             value: what was measured.
             attributes: those it was measured with.
             own: those of the series, which an exemplar does not repeat.
-            context: where it was measured, if not in the current one.
+            where: where it was measured.
 
         Returns:
             The ordinal of the next measurement to offer.
         """
-        span = (context or current()).get(SPAN_KEY)
-        found = INVALID_SPAN_CONTEXT if span is None else span.get_span_context()  # type: ignore[attr-defined] # the key holds spans
+        span = span_of(where)
+        found = INVALID_SPAN_CONTEXT if span is None else span.get_span_context()
         if not (found.trace_flags & 1 or self._always):
             # Outside of sampled traces the looks grow rarer: all of the first 64, hundreds of ten thousand.
             return seen + 1 + (seen >> 6)

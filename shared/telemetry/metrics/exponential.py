@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context
-
+from .exemplars import Where
 from .points import Attributes, Buckets, ExponentialPoint
 from .series import Series
 
@@ -86,7 +85,7 @@ class ExponentialSeries(Series):
         self.scale = scale
         self.factor = math.ldexp(1 / math.log(2), scale)
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Count `amount` in the bucket of its magnitude, lowering the scale when it does not fit."""
         with self.lock:
             if not self.retired:

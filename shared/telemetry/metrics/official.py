@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import get_current
 from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import Span, get_current_span, set_span_in_context
 
-from .exemplars import ExemplarFilter, Reservoir
+from .exemplars import ExemplarFilter, Reservoir, Where
 from .points import (
     Attributes,
     Exemplar,
@@ -204,12 +204,12 @@ class AdaptedReservoir(Reservoir):
         value: float,
         attributes: Attributes | None,
         own: Attributes,
-        context: Context | None,
+        where: Where,
     ) -> int:
         """Pass the measurement on; the next one is due too."""
         del slot
         self._own = own
-        context = context or get_current()
+        context = set_span_in_context(where) if isinstance(where, Span) else where or get_current()
         if self._always or get_current_span(context).get_span_context().trace_flags.sampled:
             self._official.offer(value, time.time_ns(), attributes, context)
         return seen

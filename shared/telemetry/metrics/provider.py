@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.util.types import Attributes
 
-from .. import config, lifecycle
+from .. import config, deferred, lifecycle
 from ..scope import scope_of
 from .exemplars import ExemplarFilter
 from .instruments import Asynchronous, Recorder
@@ -122,6 +122,7 @@ class MeterProvider(api.MeterProvider):
     def settle(self) -> None:
         """Record what has been measured and kept back so far."""
         with self._collecting:
+            deferred.settle()
             for settle in self._before:
                 settle()
 

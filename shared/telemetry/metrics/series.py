@@ -13,9 +13,7 @@ from operator import itemgetter
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context
-
-from .exemplars import Reservoir
+from .exemplars import Reservoir, Where
 from .points import Attributes, Exemplar, HistogramPoint, NumberPoint, Point, Temporality
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class Series:
         """Keep exemplars in another reservoir."""
         self.reservoir = reservoir
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Take one measurement; `attributes` are those it was made with, before any view's selection."""
         raise NotImplementedError
 
@@ -89,7 +87,7 @@ class SumSeries(NumberSeries):
         super().__init__(stream, attributes, start)
         self.value: float = 0
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Add `amount`."""
         with self.lock:
             if not self.retired:
@@ -120,7 +118,7 @@ class ObservedSumSeries(NumberSeries):
         self.value: float | None = None
         self.previous: float = 0
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Take an observed total; several for one attribute set of one collection are summed."""
         with self.lock:
             self.value = amount if self.value is None else self.value + amount
@@ -154,7 +152,7 @@ class LastValueSeries(NumberSeries):
         super().__init__(stream, attributes, start)
         self.value: float | None = None
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Replace the value."""
         with self.lock:
             if not self.retired:
@@ -198,7 +196,7 @@ class HistogramSeries(Series):
         self.before = self.counts.copy()
         self.due = [self.reservoir.first] * len(self.counts)
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Count `amount` in its bucket; bounds are inclusive above."""
         bucket = bisect_left(self.bounds, amount)
         with self.lock:
@@ -252,7 +250,7 @@ class Fanout:
     def __init__(self, targets: Sequence[Series]) -> None:
         self.targets = targets
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Take one measurement into all of them (none at all for a dropped instrument)."""
         for target in self.targets:
             target.record(amount, attributes, context)
@@ -275,7 +273,7 @@ class ByType:
         self._single = len(keys) == 1
         self.targets: dict[object, Target] = {}
 
-    def record(self, amount: float, attributes: Attributes | None, context: Context | None) -> None:
+    def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Take one measurement into the target for the values' types; KeyError when these are new."""
         picked = self._pick(attributes)  # type: ignore[arg-type] # no attributes is a set of its own
         kind = picked.__class__ if self._single else tuple(map(type, picked))

@@ -7,7 +7,7 @@ mapping is one C loop over a table from (key, value) to bytes; only what the tab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from opentelemetry.util.types import AttributeValue as AnyValue
 
@@ -230,6 +230,14 @@ class Extended(Mapping[str, AnyValue]):
 
     def __len__(self) -> int:
         return len(self.prepared) + len(self.own)
+
+
+class Source(Protocol):
+    """Attributes of a span that are worked out when they are read, at the latest when it is encoded."""
+
+    def attributes(self) -> tuple[Prepared, dict[str, AnyValue]]:
+        """Those that many spans share, and those of this one; no key is in both."""
+        ...
 
 
 span_attributes: AttributeEncoder = AttributeEncoder(b"\x4a")

@@ -16,11 +16,12 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from ..scope import attributes_of as scope_attributes
 from ..scrub import scrub
-from .attributes import AttributeEncoder, attributes_of, span_attributes
+from .attributes import AttributeEncoder, Prepared, attributes_of, span_attributes
 from .wire import fixed64, message, text, unsigned, varint
 
 if TYPE_CHECKING:
     from ..trace.extras import Extras
+    from ..trace.local import LocalTrace
     from ..trace.span import Span
 
 _ROOT = Struct(">18sHQ")
@@ -62,6 +63,8 @@ _NAMES = tuple(_Names(kind._value_) for kind in SpanKind)
 
 def encode_span(span: Span) -> bytes:
     """The body of a `Span` message for a span that has ended."""
+    if span._source is not None:
+        span.work_out()
     trace = span._trace
     origin = span._origin
     tail = _PLAIN_TAIL
@@ -94,6 +97,22 @@ def encode_span(span: Span) -> bytes:
             # A mapping or another unhashable value is in there: the table cannot even be asked.
             parts[4:] = [b"" if prepared is None else prepared.wire, attributes_of(b"\x4a", attributes)]
     return b"".join(parts)
+
+
+def encode_rest(name: str, kind: SpanKind, prepared: Prepared) -> bytes:
+    """All of a span but its identity and its times, for spans that end as they began: see `encode_leaf`."""
+    return _NAMES[kind._value_][name] + _PLAIN_TAIL + prepared.wire
+
+
+def encode_leaf(trace: LocalTrace, parent: int, own: int, began: int, ended: int, rest: bytes) -> bytes:
+    """The body of a `Span` message for a span below another of this process that nothing was added to."""
+    if trace.state is not DEFAULT_TRACE_STATE and trace.state:
+        rest += text(b"\x1a", trace.state.to_header())
+    return (
+        _CHILD.pack(trace.wire, _SPAN_ID, own, _PARENT_ID, parent)
+        + _TIMES.pack(_START, began, _END, ended)
+        + rest
+    )
 
 
 def _extras(more: Extras) -> bytes:

@@ -12,7 +12,7 @@ from unittest import mock
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from ..instrument import asyncpg, client, http_client, redis
+from ..instrument import http_client, operations
 from ..instrument.asgi import metrics as asgi_metrics
 from ..instrument.asgi import tracing as asgi_tracing
 from ..trace import extras, span, tracer
@@ -22,18 +22,16 @@ START: Final = 946_684_800_000_000_000
 STEP: Final = 1_000_000
 """Nanoseconds between two readings: a millisecond, so that everything takes time and has an order."""
 
-# Modules that read the clock, and by which function of `time`.
-READERS: Final[dict[ModuleType, str]] = {
-    tracer: "time_ns",
-    span: "time_ns",
-    extras: "time_ns",
-    asgi_tracing: "time_ns",
-    asgi_metrics: "time_ns",
-    client: "perf_counter",
-    http_client: "perf_counter",
-    asyncpg: "perf_counter",
-    redis: "perf_counter",
-}
+# Modules that read the clock, by `time.time_ns`.
+READERS: Final[tuple[ModuleType, ...]] = (
+    tracer,
+    span,
+    extras,
+    asgi_tracing,
+    asgi_metrics,
+    http_client,
+    operations,
+)
 
 
 class Clock:
@@ -46,10 +44,6 @@ class Clock:
     def time_ns(self) -> int:
         """Nanoseconds since the epoch, a millisecond later at each call."""
         return self.advance(STEP / 1e9)
-
-    def perf_counter(self) -> float:
-        """The same in seconds since the first reading."""
-        return (self.time_ns() - START) / 1e9
 
     def advance(self, seconds: float) -> int:
         """Let time pass, as a slow call would.
@@ -69,8 +63,8 @@ class Clock:
 def tells_time(clock: Clock) -> Iterator[None]:
     """Let telemetry read this clock in place of the machine's."""
     with ExitStack() as patches:
-        for module, function in READERS.items():
-            patches.enter_context(mock.patch.object(module, function, getattr(clock, function)))
+        for module in READERS:
+            patches.enter_context(mock.patch.object(module, "time_ns", clock.time_ns))
         yield
 
 

@@ -38,7 +38,7 @@ class CurrentSpan:
         self._span = span = self._tracer.start_span(*self._arguments)
         self._token = activate(span)
         if cost:
-            CUSTOM.end(cost)
+            self._chosen(span, cost)
         return span
 
     def __exit__(
@@ -53,7 +53,14 @@ class CurrentSpan:
         if self._end:
             span.end()
         if cost:
-            CUSTOM.end(cost)
+            CUSTOM.add(cost)
+
+    def _chosen(self, span: ApiSpan, began: float) -> None:
+        """Have what happens below this span timed, too, when the choice is about a whole trace."""
+        root = getattr(span, "is_local_root", None)
+        if root is not None and root():
+            span._trace.timed = True  # type: ignore[attr-defined]  # ours, as the line above says
+        CUSTOM.add(began)
 
     def _fail(self, span: ApiSpan, error: Exception) -> None:
         ours = getattr(span, "fail", None)

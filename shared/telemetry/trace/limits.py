@@ -53,6 +53,14 @@ class Limits:
         self.plain = SCALARS if self.span_length is None else SCALARS - {str}
 
 
+def make_room(attributes: dict[str, AnyValue], most: int) -> int:
+    """Let the oldest go until `most` are left, as the SDK does; returns how many went."""
+    over = max(0, len(attributes) - most)
+    for key in list(attributes)[:over]:
+        del attributes[key]
+    return over
+
+
 def clean_value(value: Any, length: int | None, depth: int = 0) -> AnyValue:
     """An immutable copy of a value that OTLP can carry, strings cut to `length` characters.
 

@@ -17,7 +17,7 @@ class LocalTrace:
     It refers to no span, so a chain of background tasks, each the parent of the next, keeps nothing alive.
     """
 
-    __slots__ = ("flags", "held", "sampled", "state", "trace_id", "wire")
+    __slots__ = ("flags", "held", "sampled", "state", "timed", "trace_id", "wire")
 
     def __init__(self, trace_id: int, flags: TraceFlags, state: TraceState = DEFAULT_TRACE_STATE) -> None:
         self.trace_id = trace_id
@@ -26,6 +26,8 @@ class LocalTrace:
         self.sampled = flags & 1
         self.wire = b"\x0a\x10" + trace_id.to_bytes(16, "big")
         self.held: Held | None = None
+        # Whether the CPU time that telemetry takes in this trace is measured.
+        self.timed = False
 
     def context(self, span_id: int) -> SpanContext:
         """The API's span context of one span of this trace."""

@@ -25,11 +25,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.util.types import Attributes
 
+from .. import deferred
 from ..lifecycle import on_fork, report
-from ..otlp.spans import encode_scope, encode_span
+from ..otlp.spans import encode_span
 from ..scope import scope_of
 from .configurator import Config, every_scope
-from .ended import Ended, Put
+from .extras import Extras
 from .ids import RandomIds
 from .keep import Keeper
 from .limits import Limits
@@ -42,9 +43,12 @@ logger = logging.getLogger(__name__)
 
 Finish = Callable[[Span], None]
 
+Put = Callable[[bytes, bytes], None]
+"""Takes an encoded scope and an encoded span; never blocks, never raises."""
+
 # fmt: off
 _WHAT_RECORDS = (
-    "_active_span_processor", "_processing", "_stopped", "_put", "_flush", "_ended",
+    "_active_span_processor", "_processing", "_stopped", "put", "_flush", "_together", "_begun",
     "keeper", "sampler", "rules", "own_ids", "id_generator",
 )
 # fmt: on
@@ -85,9 +89,10 @@ class TracerProvider(sdk.TracerProvider):
         self._tracers: dict[InstrumentationScope, Tracer] = {}  # type: ignore[assignment]  # ours are the SDK's, too
         self._active_span_processor = active_span_processor or Processors()  # type: ignore[no-untyped-call]  # the SDK's __init__
         self._processing = active_span_processor is not None
-        self._put: Put | None = None
+        self.put: Put | None = None
         self._flush: Callable[[float], bool] | None = None
-        self._ended: Ended | None = None
+        self._together = False
+        self._begun = False
         self._stopped = False
         self._resource = Resource.create() if resource is None else resource
         self.sampler = sampler or DEFAULT_ON
@@ -143,18 +148,19 @@ class TracerProvider(sdk.TracerProvider):
         Args:
             put: takes an encoded scope and an encoded span; never blocks, never raises.
             flush: sends what was put within so many seconds; `force_flush` calls it.
-            together: encode a few spans at a time, which costs less; who takes them calls `encode_ended`
+            together: encode many spans at a time, which costs less; who takes them calls `deferred.settle`
                 before it sends. Spans that may be kept later are encoded one by one.
         """
-        self._put = put
+        self.put = put
         self._flush = flush
-        self._ended = Ended(put) if together and self.keeper is None else None
+        self._together = together and self.keeper is None
         self._configure()
 
-    def encode_ended(self) -> None:
-        """Put the spans that ended and are not encoded yet."""
-        if self._ended is not None:
-            self._ended.empty()
+    @property
+    def defers(self) -> bool:
+        """Whether spans that end are put down and encoded later."""
+        # The first span goes on at once, because it starts the thread that sends the others.
+        return self._together and self._begun and not self._stopped
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Call a processor, the SDK's or one's own, when a span starts and ends, in order of registration."""
@@ -165,12 +171,12 @@ class TracerProvider(sdk.TracerProvider):
     @contextmanager
     def recording_to(self, span_processor: SpanProcessor, id_generator: IdGenerator) -> Iterator[None]:
         """Sample every trace and give its spans to one processor alone, for tests; then go on as before."""
-        self.encode_ended()
+        deferred.settle()
         kept = {name: getattr(self, name) for name in _WHAT_RECORDS}
         self._active_span_processor = Processors()  # type: ignore[no-untyped-call]  # the SDK's __init__
         self._active_span_processor.add_span_processor(span_processor)
         self._processing, self._stopped = True, False
-        self._put = self._flush = self._ended = self.keeper = None
+        self.put = self._flush = self.keeper = None
         self.sampler, self.rules = ALWAYS_ON, Rules(ALWAYS_ON)
         self.own_ids = self.id_generator = id_generator
         self._configure()
@@ -186,9 +192,9 @@ class TracerProvider(sdk.TracerProvider):
         """What to call when a span starts and ends; None when nobody is interested."""
         return self._active_span_processor if self._processing and not self._stopped else None
 
-    def finisher(self, scope: InstrumentationScope) -> Finish:
+    def finisher(self, tracer: Tracer) -> Finish:
         """What a tracer does with a span that ends: a function made for the present configuration."""
-        send = self._sender(scope)
+        send = self._sender(tracer)
         processors = self.processors
         if processors is None:
             return send
@@ -202,26 +208,18 @@ class TracerProvider(sdk.TracerProvider):
 
         return finish
 
-    def _sender(self, instrumentation: InstrumentationScope) -> Finish:
-        put, keeper, encode = self._put, self.keeper, encode_span
+    def _sender(self, tracer: Tracer) -> Finish:
+        put, keeper, encode, scope = self.put, self.keeper, encode_span, tracer.wire
         if put is None or self._stopped:
             return _drop
         sink: Put = put
-        ended = self._ended
-        scope = encode_scope(instrumentation)
-
-        if ended is not None:
-            add = ended.add
+        if self.defers:
 
             def send_soon(span: Span) -> None:
-                try:
-                    if span._extras is not None:
-                        # An exception that was recorded refers to frames that refer to the span.
-                        span._extras.settle()
-                    if span._trace.sampled:
-                        add(scope, span)
-                except Exception as error:  # noqa: BLE001  # telemetry never hurts the application
-                    report(error, "encoding a span")
+                if span._extras is not None:
+                    _settle(span._extras)
+                if span._trace.sampled:
+                    deferred.put((tracer, span))
 
             return send_soon
 
@@ -229,6 +227,9 @@ class TracerProvider(sdk.TracerProvider):
             try:
                 if span._trace.sampled:
                     sink(scope, encode(span))
+                    if self._together and not self._begun:
+                        self._begun = True
+                        self._configure()
                 elif keeper is not None:
                     keeper.ended(span, scope, encode, sink)
                 else:
@@ -263,7 +264,8 @@ class TracerProvider(sdk.TracerProvider):
             if self._stopped:
                 return
             self._stopped = True
-        self.encode_ended()
+        if self._together:
+            deferred.settle()
         if self._atexit_handler is not None:
             atexit.unregister(self._atexit_handler)
         self._atexit_handler = None
@@ -272,12 +274,19 @@ class TracerProvider(sdk.TracerProvider):
 
     def _fork(self) -> None:
         self._tracers_lock = threading.Lock()
-        if self._ended is not None:
-            self._ended.reset()
+        self._begun = False
+        self._configure()
 
 
 def _drop(span: Span) -> None:
     """Where spans go when there is nowhere to send them."""
     if span._extras is not None:
-        # An exception that was recorded refers to frames that refer to the span.
-        span._extras.settle()
+        _settle(span._extras)
+
+
+def _settle(extras: Extras) -> None:
+    # An exception that was recorded refers to frames that refer to the span.
+    try:
+        extras.settle()
+    except Exception as error:  # noqa: BLE001  # telemetry never hurts the application
+        report(error, "formatting an exception")

@@ -29,7 +29,14 @@ Rule = int | Sampler
 class Rules:
     """One rule for each kind of parent a span can have."""
 
-    __slots__ = ("local_sampled", "local_unsampled", "remote_sampled", "remote_unsampled", "root")
+    __slots__ = (
+        "local_sampled",
+        "local_unsampled",
+        "plain",
+        "remote_sampled",
+        "remote_unsampled",
+        "root",
+    )
 
     def __init__(self, sampler: Sampler = DEFAULT_ON) -> None:
         parts: dict[str, object] = {}
@@ -41,6 +48,15 @@ class Rules:
         self.remote_unsampled = _rule(parts.get("_remote_parent_not_sampled", sampler), sampler)
         self.local_sampled = _rule(parts.get("_local_parent_sampled", sampler), sampler)
         self.local_unsampled = _rule(parts.get("_local_parent_not_sampled", sampler), sampler)
+        every = (
+            self.root,
+            self.remote_sampled,
+            self.remote_unsampled,
+            self.local_sampled,
+            self.local_unsampled,
+        )
+        # Nobody is asked, so nobody looks at attributes.
+        self.plain = all(isinstance(rule, int) for rule in every)
 
 
 def _rule(part: object, sampler: Sampler) -> Rule:

@@ -13,7 +13,7 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from opentelemetry.util.types import Attributes
 from opentelemetry.util.types import AttributeValue as AnyValue
@@ -21,14 +21,13 @@ from opentelemetry.util.types import AttributeValue as AnyValue
 from ..cost import SPANS_ENDED
 from ..otlp.attributes import PREPARED_AT_MOST
 from . import extras as parts
-from . import ids
 from .extras import Extras
 from .failure import description as describe_failure
-from .limits import SCALARS, clean_value, valid_key
+from .limits import SCALARS, clean_value, make_room, valid_key
 from .local import LocalTrace
 
 if TYPE_CHECKING:
-    from ..otlp.attributes import Prepared
+    from ..otlp.attributes import Prepared, Source
     from .tracer import Tracer
 
 logger = logging.getLogger(__name__)
@@ -45,18 +44,9 @@ class Span(sdk.Span):
     """
 
     __slots__ = (
-        "_attrs",
-        "_end_time",
-        "_extras",
-        "_kind",
-        "_name",
-        "_origin",
-        "_prepared",
-        "_span_id",
-        "_start_time",
-        "_trace",
-        "_tracer",
-    )
+        "_attrs", "_end_time", "_extras", "_kind", "_name", "_origin", "_prepared", "_source", "_span_id",
+        "_start_time", "_trace", "_tracer",
+    )  # fmt: skip
 
     _tracer: Tracer
     _trace: LocalTrace
@@ -69,6 +59,8 @@ class Span(sdk.Span):
     _end_time: int | None
     _attrs: dict[str, AnyValue]
     _prepared: Prepared | None
+    _source: Source | None
+    """Knows the attributes the span was started with, which nobody has read yet."""
     _extras: Extras | None
 
     # Off is rare: class attributes serve every span that leaves both on.
@@ -106,6 +98,8 @@ class Span(sdk.Span):
         if self._end_time is not None:
             _late("set_attribute")
             return
+        if self._source is not None:
+            self.work_out()
         limits = self._tracer.limits
         prepared = self._prepared
         attributes = self._attrs
@@ -123,25 +117,46 @@ class Span(sdk.Span):
                 self._more().dropped_attributes += 1
         attributes[key] = value if type(value) in limits.plain else clean_value(value, limits.span_length)
 
-    def widen(self, known: Prepared, wider: Prepared) -> bool:
-        """Exchange the attributes the span was started with for more of them, at no cost.
+    def work_out(self) -> None:
+        """Ask for the attributes that the span was started with, if they are still to be worked out."""
+        source = self._source
+        if source is None:
+            return
+        prepared, own = source.attributes()
+        # What was set since then comes later and wins.
+        self._hold(prepared, {**own, **self._attrs})
+        self._source = None
+
+    def absorb(self, known: Prepared, wider: Prepared) -> None:
+        """Exchange the shared attributes the span was started with for more of them, also when it has ended.
 
         Args:
             known: what was handed to `start_span`.
-            wider: the same and more; nobody has set the additional keys.
-
-        Returns:
-            False when the span no longer shares `known`: then they have to be set one by one.
+            wider: the same and more.
         """
-        if self._prepared is not known or self._end_time is not None:
-            return False
-        self._prepared = wider
-        return True
+        if self._source is not None:
+            self.work_out()
+        if self._prepared is known:
+            self._hold(wider, self._attrs)
+        else:
+            more = {key: value for key, value in wider.items() if key not in known}
+            self._hold(None, {**(self._prepared or {}), **self._attrs, **more})
+
+    def _hold(self, prepared: Prepared | None, attributes: dict[str, AnyValue]) -> None:
+        """Have these attributes: the oldest make room where the limit is reached, as in the SDK."""
+        most = self._tracer.limits.attributes
+        if prepared is not None:
+            if prepared.keys().isdisjoint(attributes) and len(prepared) + len(attributes) <= most:
+                self._prepared, self._attrs = prepared, attributes
+                return
+            attributes = {**prepared, **attributes}
+        if len(attributes) > most:
+            self._more().dropped_attributes += make_room(attributes, most)
+        self._prepared, self._attrs = None, attributes
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event. See `opentelemetry.trace.Span.add_event`."""
-        limits = self._tracer.limits
-        self._add_event(parts.event(name, attributes, timestamp, limits))
+        self._add_event(parts.event(name, attributes, timestamp, self._tracer.limits))
 
     def _add_event(self, event: Event) -> None:
         if self._end_time is None:
@@ -211,31 +226,24 @@ class Span(sdk.Span):
         _ended()
         self._tracer.finish(self)
 
-    def close(
-        self, attributes: dict[str, AnyValue], name: str | None = None, end_time: int | None = None
+    def complete(
+        self, known: Prepared, wider: Prepared, name: str | None = None, end_time: int | None = None
     ) -> None:
         """Set the last attributes, rename and end in one step, for what is known only at the end.
 
         Args:
-            attributes: given away with the call.
+            known: the shared attributes the span was started with.
+            wider: the same, and those that are known only now.
             name: the new name; None keeps it.
             end_time: nanoseconds since the epoch; now if None.
         """
         if self._end_time is not None:
-            _late("close")
+            _late("complete")
             return
-        own = self._attrs
-        prepared = self._prepared
-        if not attributes:
-            pass
-        elif (
-            self._tracer._shares
-            and len(own) + len(attributes) <= PREPARED_AT_MOST
-            and (prepared is None or prepared.keys().isdisjoint(attributes))
-        ):
-            own.update(attributes)
+        if self._tracer._shares:
+            self.absorb(known, wider)
         else:
-            self.set_attributes(attributes)
+            self.set_attributes({key: value for key, value in wider.items() if key not in known})
         if name is not None:
             self._name = name
         _ended()
@@ -311,6 +319,8 @@ class Span(sdk.Span):
     @property
     def attributes(self) -> Mapping[str, AnyValue]:
         """A read-only view, values cleaned."""
+        if self._source is not None:
+            self.work_out()
         attributes = self._attrs
         if not SCALARS.issuperset(map(type, attributes.values())):
             length = self._tracer.limits.span_length
@@ -380,20 +390,6 @@ class Span(sdk.Span):
 
     def __repr__(self) -> str:
         return f'Span(name="{self._name}", context={self.get_span_context()})'
-
-
-class Unsampled(NonRecordingSpan):
-    """A span that is not recorded: a context to propagate, made when somebody asks, and nothing else."""
-
-    def __init__(self, trace: LocalTrace) -> None:
-        self._trace = trace
-
-    def get_span_context(self) -> SpanContext:
-        """The identity to propagate, with a span id of its own."""
-        context = self.__dict__.get("_context")
-        if context is None:
-            context = self._context = self._trace.context(ids.span_id())
-        return context
 
 
 def _late(what: str) -> None:

@@ -19,6 +19,7 @@ from opentelemetry.util.types import Attributes
 from ..cost import SPANS_STARTED
 from ..lifecycle import report
 from ..otlp.attributes import Extended, Prepared
+from ..otlp.spans import encode_leaf, encode_scope, encode_span
 from . import ids
 from .configurator import ENABLED, Config
 from .context import SPAN_KEY, current
@@ -27,7 +28,8 @@ from .extras import Extras
 from .limits import Limits
 from .local import FLAGS, LocalTrace
 from .sampling import ALWAYS, LOW_BITS, Rules
-from .span import Span, Unsampled
+from .span import Span
+from .unsampled import Unsampled
 
 if TYPE_CHECKING:
     from .keep import Keeper
@@ -42,7 +44,15 @@ _NO_STATE = DEFAULT_TRACE_STATE
 
 
 class Tracer(sdk.Tracer):
-    """Makes spans for one instrumentation scope. See `opentelemetry.trace.Tracer`."""
+    """Makes spans for one instrumentation scope. See `opentelemetry.trace.Tracer`.
+
+    Attributes:
+        spans: the class of its recording spans.
+        defers: whether a span that ends is put down and encoded later, and nobody looks at one that starts.
+        leaves: whether that is so below sampled spans, for spans that `put_leaf` is told of at their end.
+    """
+
+    spans = Span
 
     def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
         # The parent's __init__ is not called: it would make what is read from the provider here.
@@ -67,7 +77,19 @@ class Tracer(sdk.Tracer):
         self._starts = (
             self._rules.root == ALWAYS and self._generator is None and self._tracer_config.is_enabled
         )
-        self.finish = provider.finisher(self.scope)
+        self.put = provider.put
+        self.wire = encode_scope(self.scope)
+        self.finish = provider.finisher(self)
+        # Whether the start of a span is a few assignments, and all that its end does is to put it down.
+        self.defers = (
+            provider.defers
+            and self._processors is None
+            and self._generator is None
+            and self._shares
+            and self._tracer_config.is_enabled
+            and self._rules.plain
+        )
+        self.leaves = self.defers and self._follows
 
     def _set_tracer_config(self, tracer_config: Config) -> None:
         self._tracer_config = tracer_config
@@ -122,6 +144,7 @@ class Tracer(sdk.Tracer):
         span._end_time = None
         span._extras = None
         span._prepared = None
+        span._source = None
         if attributes is None:
             span._attrs = {}
         elif type(attributes) is Extended and self._shares:
@@ -145,6 +168,28 @@ class Tracer(sdk.Tracer):
         if self._processors is not None:
             self._processors.on_start(span, parent_context=context)
         return span
+
+    def settle(self, work: tuple[Tracer, Span]) -> None:
+        """Encode a span that has ended and was put down to be encoded later."""
+        put = self.put
+        if put is not None:
+            put(self.wire, encode_span(work[1]))
+
+    def put_leaf(self, rest: bytes, parent: Span, began: int, ended: int) -> None:
+        """Send a span that nobody could touch while it ran, and that was put down when it had ended.
+
+        Args:
+            rest: what all such spans have in common, from `otlp.spans.encode_rest`.
+            parent: a recording, sampled span.
+            began: nanoseconds since the epoch.
+            ended: nanoseconds since the epoch.
+        """
+        put = self.put
+        if put is not None:
+            put(
+                self.wire,
+                encode_leaf(parent._trace, parent._span_id, _bits(64) or ids.span_id(), began, ended, rest),
+            )
 
     def start_as_current_span(  # type: ignore[override]  # the API names its own generator's class; ours has its methods
         self,

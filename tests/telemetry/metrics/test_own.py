@@ -123,7 +123,7 @@ def test_the_estimate_of_a_section_is_near_to_what_it_took() -> None:
         timed = section.begin()
         burn(0.0001)
         if timed:
-            section.end(timed)
+            section.add(timed)
     assert section.seconds() == pytest.approx(time.thread_time() - began, rel=0.25)
 
 
@@ -137,6 +137,7 @@ def test_the_cost_is_told_by_part(watched: Any) -> None:
         ("redis",),
         ("requests",),
         ("custom",),
+        ("deferred",),
         ("export",),
     }
     assert watched.measured.values("temponest.telemetry.cpu.time")["export",] > 0

@@ -245,12 +245,18 @@ def test_too_many_attributes_cannot_be_prepared() -> None:
 @pytest.mark.parametrize(
     "limits", [None, SpanLimits(max_span_attributes=2), SpanLimits(max_attribute_length=9)]
 )
-def test_closing_sets_renames_and_ends(provide: Provide, sent: Sent, limits: SpanLimits | None) -> None:
-    span = provide(span_limits=limits).get_tracer("t").start_span("s", attributes=Prepared({"a": 1, "b": 2}))
+def test_completing_sets_renames_and_ends(provide: Provide, sent: Sent, limits: SpanLimits | None) -> None:
+    known = Prepared({"a": 1, "b": 2})
+    span = provide(span_limits=limits).get_tracer("t").start_span("s", attributes=known)
+    span.set_attribute("b", 3)
     assert isinstance(span, Span)
-    span.close({"b": 3}, "other", 2**62)
-    span.close({"c": 3})
+    span.complete(known, Prepared({**known, "c": 3}), "other", 2**62)
+    span.complete(known, Prepared({**known, "d": 3}))
 
     assert sent.names() == ["other"]
     assert sent[0].end_time_unix_nano == 2**62
-    assert {pair.key: pair.value.int_value for pair in sent[0].attributes} == {"a": 1, "b": 3}
+    assert {pair.key: pair.value.int_value for pair in sent[0].attributes} == (
+        {"b": 3, "c": 3}
+        if limits is not None and limits.max_span_attributes == 2
+        else {"a": 1, "b": 3, "c": 3}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from ...otlp.attributes import Prepared
@@ -58,6 +58,34 @@ class Shape:
         return known
 
 
+class Facts:
+    """What a server span tells of a request, as the scope had it when the request began.
+
+    Attributes:
+        method: as the client wrote it.
+        scheme: `http`, `https`, `ws` or `wss`.
+        version: of the protocol; empty when the server does not tell.
+        path: decoded, without the query.
+        query: as sent, or None.
+        client: address and port of the peer, or None.
+        server: address and port of the server, or None.
+        headers: by lower-case name; the last value of a name that came twice.
+    """
+
+    __slots__ = ("client", "headers", "method", "path", "query", "scheme", "server", "version")
+
+    def __init__(self, scope: Scope) -> None:
+        get = scope.get
+        self.method: str = get("method", "GET")
+        self.scheme: str = get("scheme", "http")
+        self.version: str = get("http_version", "")
+        self.path: str = scope["path"]
+        self.query: bytes | None = get("query_string")
+        self.client: tuple[str, int] | None = get("client")
+        self.server: tuple[str, int | None] | None = get("server")
+        self.headers: dict[bytes, bytes] = dict(get("headers") or ())
+
+
 class RequestAttributes:
     """Builds the attributes that are known when a request begins.
 
@@ -70,31 +98,25 @@ class RequestAttributes:
     """
 
     def __init__(self, known: frozenset[str], *, old_too: bool) -> None:
-        self._known = known
+        self.known = known
         self._old_too = old_too
         self._shapes: dict[tuple[Any, ...], Shape] = {}
 
-    def __call__(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Shape, Attributes]:
+    def __call__(self, request: Facts) -> tuple[Shape, Attributes]:
         """What the request shares with others, and attributes of its own."""
-        get = headers.get
-        key = (
-            scope.get("method", "GET"),
-            scope.get("scheme", "http"),
-            scope.get("http_version", "1.1"),
-            get(b"x-forwarded-host") or get(b"host"),
-            get(b"user-agent"),
-        )
+        get = request.headers.get
+        host = get(b"x-forwarded-host") or get(b"host")
+        key = (request.method, request.scheme, request.version or "1.1", host, get(b"user-agent"))
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shape(*key, scope.get("server"))
+            shape = self._shape(*key, request.server)
             if len(self._shapes) >= _MAX_SHAPES:
                 self._shapes.clear()
             self._shapes[key] = shape
-        own: Attributes = {"url.path": scope["path"]}
-        query = scope.get("query_string")
-        if query:
-            own["url.query"] = redact_query(query.decode("latin-1"))
-        client = scope.get("client")
+        own: Attributes = {"url.path": request.path}
+        if request.query:
+            own["url.query"] = redact_query(request.query.decode("latin-1"))
+        client = request.client
         forwarded = get(b"x-forwarded-for")
         if client is not None:
             own["client.address"] = own["network.peer.address"] = client[0]
@@ -103,18 +125,16 @@ class RequestAttributes:
         if forwarded is not None:
             own["client.address"] = forwarded.decode("latin-1").split(",", 1)[0].strip()
         if self._old_too:
-            self._add_old(own, scope, key[3])
+            self._add_old(own, request, host)
         return shape, own
 
-    def _add_old(self, own: Attributes, scope: Scope, host: bytes | None) -> None:
+    def _add_old(self, own: Attributes, request: Facts, host: bytes | None) -> None:
         query = own.get("url.query")
-        target = f"{scope['path']}?{query}" if query else scope["path"]
+        target = f"{request.path}?{query}" if query else request.path
         own["http.target"] = target
-        own["http.url"] = f"{scope.get('scheme', 'http')}://{_text(host)}{target}"
-        client = scope.get("client")
-        if client is not None:
-            own["net.peer.ip"] = client[0]
-            own["net.peer.port"] = client[1]
+        own["http.url"] = f"{request.scheme}://{_text(host)}{target}"
+        if request.client is not None:
+            own["net.peer.ip"], own["net.peer.port"] = request.client
 
     def _shape(
         self,
@@ -125,7 +145,7 @@ class RequestAttributes:
         agent: bytes | None,
         server: tuple[str, int | None] | None,
     ) -> Shape:
-        known = method if method in self._known else OTHER_METHOD
+        known = method if method in self.known else OTHER_METHOD
         attributes: Attributes = {"http.request.method": known, "url.scheme": scheme}
         if known is OTHER_METHOD:
             attributes["http.request.method_original"] = method

@@ -11,17 +11,17 @@ from typing import Any
 
 from opentelemetry import metrics
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from ... import config
 from ...cost import METRICS, Tally
+from ...deferred import put
 from ...metrics import MeterProvider as OurMeterProvider
 from ...metrics.bound import Record, bound
-from ...metrics.deferred import Deferred, context_of
 from ...metrics.runtime import LoopLag
 from .. import semconv
 from .route import Exclusion, route_of
-from .tracing import STATE, ServerRequest, _flushing
+from .tracing import STATE, ServerRequest, TracingMiddleware, _flushing
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,8 +36,6 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.
 _MAX_SERIES = 2000
 # Method, scheme, protocol version, status, route, error type: what a request is counted by; never its path.
 _Key = tuple[str, str, str, int, str | None, str | None]
-# Key, seconds, bytes received and sent, span.
-_Outcome = tuple[_Key, float, int, int, Span | None]
 
 
 class MetricsMiddleware:
@@ -45,8 +43,9 @@ class MetricsMiddleware:
 
     `http.server.request.duration` and `http.server.active_requests` always; the sizes of request and response
     bodies if asked for. It may stand inside or outside of `TracingMiddleware`, or without it; with it, both
-    use one end time, status and route, and the duration's exemplars lead to the request's trace. With
-    telemetry switched off requests pass straight through.
+    use one end time, status and route, and the duration's exemplars lead to the request's trace. Right around
+    `TracingMiddleware`, which is where it is cheapest, it leaves all its work to that. With telemetry
+    switched off requests pass straight through.
 
     Args:
         app: the application.
@@ -97,16 +96,25 @@ class MetricsMiddleware:
         self._lag = LoopLag(meter)
         self._flights: dict[tuple[str, str], Flights] = {}
         self._series: dict[_Key, tuple[Record, ...]] = {}
-        self.put: Callable[[_Outcome], None] = self._record
         provider = meter_provider or metrics.get_meter_provider()
         self._defers = isinstance(provider, OurMeterProvider)
         if isinstance(provider, OurMeterProvider):
-            self._deferred: Deferred[_Outcome] = Deferred(self._record)
-            self.put = self._deferred.put
-            provider.before_collection(self._settle)
+            provider.before_collection(self._settle_flights)
+        self._fused = (
+            self._on
+            and self._defers
+            and not self._sizes
+            and type(app) is TracingMiddleware
+            and app.excluded.same(self._excluded)
+        )
+        if self._fused and isinstance(app, TracingMiddleware):
+            app.meter = self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, measured when the scope is an HTTP request."""
+        if self._fused and STATE not in scope:
+            await self.app(scope, receive, send)
+            return
         cost = METRICS.begin()
         if not self._on or scope["type"] != "http" or MEASURED in scope or self._excluded(scope):
             if scope["type"] == "lifespan":
@@ -116,7 +124,7 @@ class MetricsMiddleware:
         scope[MEASURED] = True
         request = _Request(self, scope, send)
         if cost:
-            METRICS.end(cost)
+            METRICS.add(cost)
         if self._sizes:
             receive = request.counting(receive)
             send = request.counting_send
@@ -135,6 +143,32 @@ class MetricsMiddleware:
             if not request.ended:
                 request.end(scope.get(STATE))
 
+    def begin(self, request: ServerRequest, scope: Scope) -> bool:
+        """Count a request in that the tracing middleware right inside of this one traces."""
+        if scope["type"] != "http" or MEASURED in scope:
+            return False
+        scope[MEASURED] = True
+        method = request.method if request.method in self._known else semconv.OTHER_METHOD
+        request.flights = flights = self.flights(method, request.scheme)
+        flights.begin()
+        return True
+
+    def measure(self, request: ServerRequest) -> None:
+        """Record such a request when it has ended, and count it out."""
+        flights: Flights = request.flights
+        flights.end()
+        began, ended = request.began_ns, request.end_ns
+        key = (
+            flights.method,
+            request.scheme,
+            request.version,
+            request.status,
+            request.route,
+            request.error_type,
+        )
+        # The wall clock may be set back while a request runs.
+        self.series(key)[0]((ended - began) / 1e9 if ended > began else 0.0, None, request.span)
+
     def _watch_loop(self) -> None:
         # Without asyncio, as under trio, there is no such loop to watch.
         with contextlib.suppress(RuntimeError):
@@ -148,22 +182,29 @@ class MetricsMiddleware:
             self._watch_loop()
             attributes = {"http.request.method": method, "url.scheme": scheme}
             record = bound(self._active, attributes)
-            found = self._flights[method, scheme] = Flights(record, at_once=not self._defers)
+            found = self._flights[method, scheme] = Flights(method, record, at_once=not self._defers)
         return found
 
-    def _settle(self) -> None:
-        self._deferred.settle()
+    def _settle_flights(self) -> None:
         for flights in list(self._flights.values()):
             flights.settle()
 
-    def _record(self, outcome: _Outcome) -> None:
-        key, seconds, received, sent, span = outcome
+    def put(self, key: _Key, seconds: float, received: int, sent: int, span: Span | None) -> None:
+        """Take one request that has ended."""
+        work = (self, key, seconds, received, sent, INVALID_SPAN if span is None else span)
+        if self._defers:
+            put(work)
+        else:
+            self.settle(work)
+
+    def settle(self, work: tuple[MetricsMiddleware, _Key, float, int, int, Span]) -> None:
+        """Record what was put down."""
+        _, key, seconds, received, sent, span = work
         series = self.series(key)
-        context = context_of(span)
-        series[0](seconds, None, context)
+        series[0](seconds, None, span)
         if len(series) > 1:
-            series[1](received, None, context)
-            series[2](sent, None, context)
+            series[1](received, None, span)
+            series[2](sent, None, span)
 
     def series(self, key: _Key) -> tuple[Record, ...]:
         """The series of one combination: duration, then sizes where they are wanted."""
@@ -191,13 +232,15 @@ class Flights:
     """How many requests of one kind are active: each begins and ends once, so the number never drifts.
 
     Args:
+        method: `http.request.method` of them all.
         record: adds to the series of `http.server.active_requests`.
         at_once: whether every request is added by itself, and not their change at the next collection.
     """
 
-    __slots__ = ("_begun", "_ended", "_record", "_told", "begin", "end")
+    __slots__ = ("_begun", "_ended", "_record", "_told", "begin", "end", "method")
 
-    def __init__(self, record: Record, *, at_once: bool) -> None:
+    def __init__(self, method: str, record: Record, *, at_once: bool) -> None:
+        self.method = method
         self._record = record
         self._begun = Tally()
         self._ended = Tally()
@@ -319,9 +362,9 @@ class _Request:
         key = (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
         # The wall clock may be set back while a request runs.
         seconds = (end - began) / 1e9 if end > began else 0.0
-        self._middleware.put((key, seconds, self._received, self._sent, span))
         if cost:
-            METRICS.end(cost)
+            METRICS.add(cost)
+        self._middleware.put(key, seconds, self._received, self._sent, span)
 
     def _outcome(self) -> tuple[int, str | None]:
         status = self._status

@@ -33,6 +33,11 @@ class Exclusion:
         listed = patterns.split(",") if isinstance(patterns, str) else patterns
         kept = [pattern.strip() for pattern in listed if pattern.strip()]
         self._search = re.compile("|".join(f"(?:{pattern})" for pattern in kept)).search if kept else None
+        self._rules = (self._exact, kept)
+
+    def same(self, other: Exclusion) -> bool:
+        """Whether both leave out the same requests."""
+        return self._rules == other._rules
 
     def __call__(self, scope: Scope) -> bool:
         """Whether the request of `scope` is left out."""

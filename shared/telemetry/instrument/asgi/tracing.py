@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from time import time_ns
-from typing import Any
+from contextvars import Token
+from time import thread_time, time_ns
+from typing import Any, Protocol
 
-from opentelemetry.context import attach
+from opentelemetry.context import Context, attach
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from ...config import disabled
-from ...cost import SERVER
+from ...cost import SERVER, SPANS_ENDED
+from ...deferred import put_last
 from ...lifecycle import report
-from ...otlp.attributes import Extended
+from ...otlp.attributes import Extended, Prepared
 from ...trace.context import activate, deactivate
 from .. import client, propagation, semconv
 from ..headers import HeaderCapture
-from .attributes import RequestAttributes, Shape
+from .attributes import Facts, RequestAttributes, Shape
 from .route import Exclusion, route_of
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +29,21 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STATE = "shared.telemetry"
 """Key of the scope: the `ServerRequest` of a traced request, None for a request left out of tracing."""
+
+
+_ended = SPANS_ENDED.add
+
+
+class Meter(Protocol):
+    """Measures requests that are traced here, so that nothing about them is worked out twice."""
+
+    def begin(self, request: ServerRequest, scope: Scope) -> bool:
+        """A request begins; whether it is to be measured."""
+        ...
+
+    def measure(self, request: ServerRequest) -> None:
+        """It has ended, some time ago."""
+        ...
 
 
 class TracingMiddleware:
@@ -45,6 +62,12 @@ class TracingMiddleware:
         tracer_provider: takes the place of the global provider.
         excluded_urls: regular expressions searched in the path, in one comma-separated string or several;
             they replace the environment's and the built-in list of health paths.
+
+    Attributes:
+        meter: the metrics middleware right around this one, which leaves its work to this one.
+        excluded: which requests are left out.
+        tracer: makes the spans.
+        describe: tells their attributes.
     """
 
     def __init__(
@@ -57,11 +80,12 @@ class TracingMiddleware:
     ) -> None:
         self.app = app
         self._on = disabled() is None
-        self._start_span = semconv.tracer("asgi", tracer_provider).start_span
-        self._excluded = Exclusion(excluded_urls)
-        self._describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
-        self._request_headers = HeaderCapture("server", "request") or None
-        self._response_headers = HeaderCapture("server", "response") or None
+        self.meter: Meter | None = None
+        self.tracer: Any = semconv.tracer("asgi", tracer_provider)
+        self.excluded = Exclusion(excluded_urls)
+        self.describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
+        self.request_headers = HeaderCapture("server", "request") or None
+        self.response_headers = HeaderCapture("server", "response") or None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, inside a span when the scope is a request."""
@@ -72,7 +96,7 @@ class TracingMiddleware:
                 send = _flushing(send)
             await self.app(scope, receive, send)
             return
-        if self._excluded(scope):
+        if self.excluded(scope):
             scope[STATE] = None
             token = attach(propagation.unsampled())
             try:
@@ -82,19 +106,15 @@ class TracingMiddleware:
             return
         request = None
         try:
-            raw = scope.get("headers") or ()
-            headers = dict(raw)
-            parent = propagation.extract(raw, headers)
-            shape, own = self._describe(scope, headers)
-            if self._request_headers is not None:
-                own |= self._request_headers(raw)
-            span = self._start_span(shape.name, parent, SpanKind.SERVER, Extended(shape.attributes, own))
-            token = activate(span, parent)
-            scope[STATE] = request = ServerRequest(self, shape, span, scope, send)
+            request = ServerRequest(self, scope, send)
+            token = request.begin(scope)
+            if cost:
+                request.choose()
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
+            request = None
             report(error, "tracing a request")
         if cost:
-            SERVER.end(cost)
+            SERVER.add(cost)
         if request is None:
             await self.app(scope, receive, send)
             return
@@ -110,38 +130,100 @@ class TracingMiddleware:
             deactivate(token)
 
 
-class ServerRequest:
+class ServerRequest(Facts):
     """What one request has come to: its span, status, route and end, all local to the request.
+
+    Where nobody looks at a span before it is encoded, what is told about the request is worked out then.
 
     Attributes:
         span: the server span.
+        began_ns: time of the start in nanoseconds since the epoch.
         status: status code of the response, 0 before it started.
         route: template of the route that answered, None before the end and for requests no route matched.
         end_ns: time of the end in nanoseconds since the epoch, 0 before it; the same instant ends the span.
         error_type: the value of `error.type`, None when all went well.
-        on_end: called with the request once its span has ended, for whoever measures it.
+        flights: for whoever measures it.
+        on_end: called with the request once its span has ended, for whoever measures it otherwise.
     """
 
     __slots__ = (
-        "_done", "_middleware", "_root", "_scope", "_send", "_shape",
-        "end_ns", "error_type", "on_end", "route", "span", "status",
+        "_done", "_encode", "_measured", "_middleware", "_name", "_quick", "_root", "_scope", "_send",
+        "_shape", "_timed", "began_ns", "end_ns", "error_type", "flights", "on_end", "route", "span",
+        "status",
     )  # fmt: skip
 
-    def __init__(
-        self, middleware: TracingMiddleware, shape: Shape, span: Span, scope: Scope, send: Send
-    ) -> None:
+    span: Span
+    _name: str
+    _shape: Shape
+
+    def __init__(self, middleware: TracingMiddleware, scope: Scope, send: Send) -> None:
+        super().__init__(scope)
         self._middleware = middleware
         self._scope = scope
         self._send = send
-        self._shape = shape
         self._root: str = scope.get("root_path", "")
-        self._done = False
-        self.span = span
+        self._done = self._encode = self._measured = self._timed = False
         self.status = 0
         self.route: str | None = None
         self.end_ns = 0
         self.error_type: str | None = None
+        self.flights: Any = None
         self.on_end: Callable[[ServerRequest], None] | None = None
+
+    def begin(self, scope: Scope) -> Token[Context]:
+        """Start the span and make it current; hand the token to `deactivate`."""
+        middleware = self._middleware
+        raw = scope.get("headers") or ()
+        parent = propagation.extract(raw, self.headers)
+        tracer = middleware.tracer
+        self._quick = middleware.request_headers is None and getattr(tracer, "defers", False)
+        self.began_ns = began = time_ns()
+        if self._quick:
+            self._name = name = self.method if self.method in middleware.describe.known else "HTTP"
+            span = self.span = tracer.start_span(name, parent, SpanKind.SERVER, start_time=began)
+            if type(span) is tracer.spans:
+                span._source = self
+        else:
+            self._shape, own = middleware.describe(self)
+            if middleware.request_headers is not None:
+                own |= middleware.request_headers(raw)
+            self._name = self._shape.name
+            known = Extended(self._shape.attributes, own)
+            span = self.span = tracer.start_span(self._name, parent, SpanKind.SERVER, known, start_time=began)
+        scope[STATE] = self
+        meter = middleware.meter
+        if meter is not None:
+            self._measured = meter.begin(self, scope)
+        return activate(span, parent)
+
+    def choose(self) -> None:
+        """Have the cost of telemetry measured in this request, in everything that is below its span too."""
+        self._timed = True
+        trace: Any = getattr(self.span, "_trace", None)
+        if trace is not None:
+            trace.timed = True
+
+    def attributes(self) -> tuple[Prepared, dict[str, Any]]:
+        """The span's attributes, as far as they are known (see `trace.span.Source`)."""
+        shape, own = self._middleware.describe(self)
+        if not self._encode:
+            return shape.attributes, own
+        name, attributes = shape.end(self.route, self.status, self.error_type)
+        span: Any = self.span
+        # A name that the application has given stays.
+        if span._name == self._name:
+            span._name = name
+        return attributes, own
+
+    def settle(self, _: tuple[ServerRequest]) -> None:
+        """Encode the span and measure the request, some time after it has ended."""
+        if self._encode:
+            tracer = self._middleware.tracer
+            tracer.settle((tracer, self.span))
+        if self._measured:
+            meter = self._middleware.meter
+            if meter is not None:
+                meter.measure(self)
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take note of a response event on its way out; the last one ends the span."""
@@ -183,36 +265,47 @@ class ServerRequest:
 
     def finish(self) -> None:
         """End the span, once, with what is known by now."""
-        cost = SERVER.begin()
+        cost = thread_time() if self._timed else 0.0
         self.end_ns = time_ns()
         try:
             self._end()
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
             report(error, "ending a request's span")
         if cost:
-            SERVER.end(cost)
+            SERVER.add(cost)
+        if self._encode or self._measured:
+            put_last((self,))
         if self.on_end is not None:
             self.on_end(self)
 
     def _end(self) -> None:
-        span = self.span
-        self.route = route = route_of(self._scope, self._root)
+        span: Any = self.span
+        self.route = route_of(self._scope, self._root)
         if self.error_type is None:
             if self.status >= 500:
                 self.error_type = str(self.status)
             elif not self._done:
                 # The application returned without a whole response: the client went away.
                 self.error_type = "client_disconnected"
-        if span.is_recording():
-            shape = self._shape
-            name, attributes = shape.end(route, self.status, self.error_type)
-            if self.error_type is not None:
-                span.set_status(client.ERROR)
-            # A name that the application has given stays.
-            renamed = name if getattr(span, "name", shape.name) == shape.name else None
-            client.close(span, shape.attributes, attributes, renamed, self.end_ns)
-        else:
-            span.end(self.end_ns)
+        if not span.is_recording():
+            if not self._quick:
+                span.end(self.end_ns)
+            return
+        if self.error_type is not None:
+            span.set_status(client.ERROR)
+        if self._quick and span._source is self:
+            # Nobody has looked at the attributes yet.
+            self._encode = True
+            if span._extras is not None:
+                span._extras.settle()
+            _ended()
+            span._end_time = self.end_ns
+            return
+        shape = self._middleware.describe(self)[0] if self._quick else self._shape
+        name, attributes = shape.end(self.route, self.status, self.error_type)
+        # A name that the application has given stays.
+        renamed = name if getattr(span, "name", self._name) == self._name else None
+        client.close(span, shape.attributes, attributes, renamed, self.end_ns)
 
     def release(self) -> None:
         """Let go of the request once the application has returned; status, route and end remain.
@@ -226,7 +319,7 @@ class ServerRequest:
 
     def _started(self, message: Message) -> None:
         self.status = message["status"]
-        captured = self._middleware._response_headers
+        captured = self._middleware.response_headers
         if captured is not None and self.span.is_recording():
             self.span.set_attributes(captured(message.get("headers") or ()))
 
