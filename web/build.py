@@ -5,6 +5,7 @@ Run as a script (`make pages`) or by the wheel's build hook. Needs only the stan
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import importlib.util
 import os
@@ -106,6 +107,20 @@ def build(*, fetch_node: bool = False) -> None:
     print("Building the pages ...", flush=True)
     _run([*npm, "run", "--silent", "build", "--", "--logLevel", "warn"], "the build of the pages failed")
     STAMP.touch()
+    print(sizes(), flush=True)
+
+
+def sizes() -> str:
+    """One line: what the built pages weigh on the wire, and which parts weigh most."""
+    packed = {
+        path.name.rsplit("-", 1)[0]: len(gzip.compress(path.read_bytes(), 9))
+        for path in (PAGES / "assets").glob("*.js")
+    }
+    styles = sum(len(gzip.compress(path.read_bytes(), 9)) for path in (PAGES / "assets").glob("*.css"))
+    most = sorted(packed.items(), key=lambda part: -part[1])[:4]
+    parts = ", ".join(f"{name} {size / 1000:.0f}" for name, size in most)
+    scripts = sum(packed.values()) / 1000
+    return f"{scripts:.0f} kB of scripts ({parts} ...) and {styles / 1000:.0f} kB of styles, compressed"
 
 
 def _fetch_npm() -> list[str]:

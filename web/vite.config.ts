@@ -13,5 +13,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: { proxy: { '/tempo': 'http://127.0.0.1:16686', '/prometheus': 'http://127.0.0.1:16686', '/loki': 'http://127.0.0.1:16686', '/here': 'http://127.0.0.1:16686' } },
-  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  test: { include: ['src/**/*.test.ts'], environment: 'node', testTimeout: 60_000 },
 });

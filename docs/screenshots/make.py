@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
@@ -22,16 +23,24 @@ from tests.web.browser import chromium, pages_over  # noqa: E402 - the same
 from tests.web.standin import StandIn  # noqa: E402 - the same
 from tests.web.traces import demo_traces  # noqa: E402 - the same
 
+PANELS = [
+    "sum by (job) (rate(http_server_request_duration_seconds_count[1m]))",
+    "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m])))",
+    "sum by (job) (rate(process_cpu_time_seconds_total[1m]))",
+    "sum by (job) (process_memory_usage_bytes)",
+]
 RUN = '{ name =~ "POST /api/v1/agents/.*" && nestedSetParent < 0 }'
 
 
-def newest_run(base: str) -> str:
-    """Id of the newest agent run, from Tempo's API."""
+def runs(base: str) -> tuple[str, str]:
+    """Ids of two of the newest agent runs, from Tempo's API: one to show, one to compare it with."""
     now = int(time.time())
     query: dict[str, str | int] = {"q": RUN, "limit": 20, "start": now - 86400, "end": now + 1}
     traces = httpx.get(f"{base}/tempo/api/search", params=query).raise_for_status().json()["traces"]
     # The demo's runs end with work in the background: an older one is complete.
-    return str(traces[len(traces) // 2]["traceID"])
+    older = traces[len(traces) // 2 :]
+    slowest = max(older[1:], key=lambda trace: trace["durationMs"])
+    return str(older[0]["traceID"]), str(slowest["traceID"])
 
 
 def brush(page: Page) -> None:
@@ -51,22 +60,30 @@ def open_run(page: Page) -> None:
     page.get_by_role("treeitem").nth(5).click()
 
 
-def shots(base: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
-    """Name of each picture, the address it shows, and what a person does there."""
-    run = newest_run(base)
+def shots(base: str, span: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
+    """Name of each picture, the address it shows (its time range is `span`), and what a person does there."""
+    run, other = runs(base)
     return {
-        "explore": ("/?range=5m", lambda page: page.get_by_role("row").nth(5).wait_for()),
-        "difference": ("/?range=5m&q=%7B+name+%3D~+%22POST+%2Fapi%2Fv1%2Fagents%2F.*%22+%7D", brush),
+        "explore": (f"/?range={span}", lambda page: page.get_by_role("row").nth(5).wait_for()),
+        "difference": (f"/?range={span}&q=%7B+name+%3D~+%22POST+%2Fapi%2Fv1%2Fagents%2F.*%22+%7D", brush),
         "trace": (f"/trace/{run}", open_run),
         "services": (
-            "/services?by=route&range=5m",
+            f"/services?by=route&range={span}",
             lambda page: page.get_by_role("group", name="Service map").wait_for(),
         ),
         "flame": (f"/trace/{run}?view=flame", lambda page: page.get_by_role("tabpanel").wait_for()),
+        "compare": (
+            f"/compare/{run}/{other}",
+            lambda page: page.get_by_role("table", name="Differences").wait_for(),
+        ),
+        "metrics": (
+            f"/metrics?range={span}&" + urlencode({"p": PANELS}, doseq=True),
+            lambda page: page.get_by_role("figure").nth(len(PANELS) - 1).wait_for(),
+        ),
     }
 
 
-def make(browser: Browser, base: str) -> None:
+def make(browser: Browser, base: str, span: str) -> None:
     """Write every picture in both themes."""
     for theme in ("dark", "light"):
         context = browser.new_context(
@@ -76,7 +93,7 @@ def make(browser: Browser, base: str) -> None:
             reduced_motion="reduce",
         )
         page = context.new_page()
-        for name, (address, act) in shots(base).items():
+        for name, (address, act) in shots(base, span).items():
             page.goto(address)
             act(page)
             page.mouse.move(700, 20)
@@ -93,10 +110,10 @@ def main() -> None:
     url = parser.parse_args().url
     with chromium() as browser:
         if url:
-            make(browser, url.rstrip("/"))
+            make(browser, url.rstrip("/"), "5m")
         else:
             with pages_over(StandIn(demo_traces(time.time_ns()))) as base:
-                make(browser, base)
+                make(browser, base, "1h")
 
 
 if __name__ == "__main__":

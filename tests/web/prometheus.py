@@ -36,6 +36,10 @@ class PrometheusStandIn:
     """Answers about NAMES; `exemplars` are (unix seconds, seconds, trace id)."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what an earlier test had put in or asked for."""
         self.exemplars: list[tuple[float, float, str]] = []
         self.edges: list[tuple[str, str, float, float]] = []
         self.asked: list[str] = []

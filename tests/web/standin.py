@@ -94,12 +94,17 @@ class StandIn:
     """Answers for a list of traces, which may be replaced at any time."""
 
     def __init__(self, traces: list[list[Record]]) -> None:
+        self.prometheus = PrometheusStandIn()
+        self.reset(traces)
+
+    def reset(self, traces: list[list[Record]]) -> None:
+        """Forget everything but these traces; the servers of both APIs go on."""
         self.traces = {spans[0].trace_id.hex(): spans for spans in traces}
         self.asked: list[str] = []
         self.failing: str | None = None
         self.token: str | None = None
         self.partial: dict[str, str] = {}
-        self.prometheus = PrometheusStandIn()
+        self.prometheus.reset()
 
     def app(self) -> Starlette:
         """Tempo's API."""

@@ -1,22 +1,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import VIEWS
 from tests.web.standin import StandIn
 
-each_view = pytest.mark.parametrize("page", VIEWS, indirect=True)
 
-
-@each_view
 def test_the_newest_traces_come_first_and_a_cut_is_told(page: Page, standin: StandIn) -> None:
     page.goto("/")
     rows = page.get_by_role("table", name="Traces").locator("tbody tr")
     expect(rows).to_have_count(50)
-    expect(page.get_by_text("cut off at 50: more match")).to_be_visible()
+    expect(page.get_by_role("heading", name="Newest 50 of 260 traces")).to_be_visible()
     newest = max(standin.traces.values(), key=lambda spans: spans[0].start)
     expect(rows.first).to_contain_text(newest[0].name)
     page.get_by_role("button", name="Show up to 200").click()
@@ -126,3 +122,34 @@ def test_results_are_sorted_by_any_column(page: Page) -> None:
     expect(cells.first).to_contain_text("ms")
     shown = [float(text.split()[0]) for text in cells.all_inner_texts()]
     assert shown == sorted(shown, reverse=True)
+
+
+def test_a_range_of_ones_own_is_shown_and_kept_in_the_address(page: Page, standin: StandIn) -> None:
+    oldest = min(spans[0].start for spans in standin.traces.values()) // 10**9
+    page.goto("/")
+    page.get_by_role("button", name="Local time").click()
+    page.get_by_label("Time range", exact=True).select_option("custom")
+    form = page.get_by_role("form", name="Custom time range")
+    for field, at in (("From (UTC)", oldest - 60), ("To", oldest + 600)):
+        form.get_by_label(field).fill(datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    form.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile(f"from={oldest - 60}&to={oldest + 600}"))
+    inside = sum(oldest - 60 <= s[0].start / 1e9 < oldest + 600 for s in standin.traces.values())
+    expect(page.get_by_role("table", name="Traces").locator("tbody tr")).to_have_count(min(50, inside))
+
+
+def test_the_heatmap_shows_the_spans_that_a_query_asks_about(page: Page, standin: StandIn) -> None:
+    calls = sum(s.name == "SELECT documents" for spans in standin.traces.values() for s in spans)
+    page.goto("/?q=%7B+name+%3D+%22SELECT+documents%22+%7D")
+    expect(page.get_by_text(f"{calls:,} spans that match")).to_be_visible()
+    page.get_by_label("Root spans only").check()
+    expect(page).to_have_url(re.compile("spans=roots"))
+    expect(page.get_by_role("application", name=re.compile("Latency heatmap"))).to_have_count(0)
+
+
+def test_a_search_is_copied_as_curl(page: Page) -> None:
+    page.goto("/?q=%7B+name+%3D+%22it%27s%22+%7D")
+    page.get_by_role("button", name="Copy as curl").click()
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert command.startswith("curl -G 'http://127.0.0.1:")
+    assert """--data-urlencode 'q={ name = "it'\\''s" }'""" in command

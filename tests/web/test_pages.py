@@ -11,12 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browser import Watched
-from tests.web.conftest import VIEWS
 from tests.web.standin import StandIn
 from tests.web.traces import Record
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-each_view = pytest.mark.parametrize("page", VIEWS, indirect=True)
 HISTOGRAM = (
     "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m])))"
 )
@@ -32,19 +30,35 @@ def places(spans: list[Record]) -> dict[str, str]:
     trace = spans[0].trace_id.hex()
     span = next(s for s in spans if s.name == "run agent").span_id.hex()
     return {
-        "/": "cut off at 50",
+        "/": "cut off: more match",
         f"/trace/{trace}?span={span}": "run agent",
-        f"/trace/{trace}?view=flame": "frames. Click to zoom",
+        f"/trace/{trace}?view=flame": "frames. Click to zoom and",
         f"/trace/{trace}?view=statistics": "Critical path",
+        f"/trace/{trace}?view=path": "decided when the trace ended",
         f"/trace/{trace}?view=logs": "exception",
+        "/trace/1": "This trace is not here",
         f"/compare/{trace}/{trace}": "Compare two traces",
+        "/?q=%7B+name+~~+%7D": "Search failed",
+        "/?q=%7B+name+%3D+%22none%22+%7D": "Nothing matches",
         "/services?by=route&row=temponest-agents%0AGET+%2Fapi%2Fv1%2Fagents": "counted in the newest traces",
         f"/metrics?p={HISTOGRAM}": "2 series",
+        "/metrics": "Start with",
         "/live": "traces/s",
     }
 
 
-@each_view
+def violations(page: Page) -> list[str]:
+    """What axe says of the page as it is now."""
+    # The tool is put in by the debugger: the policy of the page stays as it is.
+    page.evaluate(AXE.read_text())
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['id']} at {node['target']}: {node['failureSummary']}"
+        for v in result["violations"]
+        for node in v["nodes"]
+    ]
+
+
 def test_axe_finds_no_violation(page: Page, failed: list[Record]) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: make pages")
@@ -52,18 +66,31 @@ def test_axe_finds_no_violation(page: Page, failed: list[Record]) -> None:
     for address, words in places(failed).items():
         page.goto(address)
         expect(page.get_by_text(words).first).to_be_visible()
-        # The tool is put in by the debugger: the policy of the page stays as it is.
-        page.evaluate(AXE.read_text())
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            f"{address}: {v['id']} at {node['target']}: {node['failureSummary']}"
-            for v in result["violations"]
-            for node in v["nodes"]
-        ]
+        found += [f"{address}: {one}" for one in violations(page)]
     assert found == []
 
 
-@each_view
+def test_axe_finds_no_violation_in_what_opens_over_a_page(page: Page, failed: list[Record]) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: make pages")
+
+    page.goto("/")
+    page.get_by_label("Time range", exact=True).select_option("custom")
+    expect(page.get_by_role("form", name="Custom time range")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="TraceQL query").fill("{ ")
+    expect(page.get_by_role("listbox", name="Completions")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Keyboard and help").click()
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    assert violations(page) == []
+    page.goto(f"/trace/{failed[0].trace_id.hex()}?view=flame")
+    page.get_by_role("button", name=re.compile("^run agent .*: temponest-agents,")).click()
+    expect(page.get_by_role("table", name="Called by")).to_be_visible()
+    assert violations(page) == []
+
+
 def test_no_page_is_wider_than_its_window(page: Page, failed: list[Record]) -> None:
     for address, words in places(failed).items():
         page.goto(address)
@@ -127,7 +154,6 @@ def test_two_traces_are_compared_from_the_list(page: Page) -> None:
     assert table.locator("tbody tr").count() <= rows
 
 
-@each_view
 def test_services_show_rate_errors_and_duration(page: Page, standin: StandIn) -> None:
     page.goto("/services")
     table = page.get_by_role("table", name="Rate, errors and duration")
@@ -138,7 +164,7 @@ def test_services_show_rate_errors_and_duration(page: Page, standin: StandIn) ->
         s.duration for t in standin.traces.values() for s in t if s.name == "POST /api/v1/login"
     )
     middle = durations[len(durations) // 2] / 1e6
-    expect(row.get_by_role("cell").nth(3)).to_have_text(re.compile(rf"^{middle:.3g} ms$"))
+    expect(row.get_by_role("cell").nth(4)).to_have_text(re.compile(rf"^{middle:.3g} ms$"))
     costs = page.get_by_role("table", name="Costs by service")
     expect(costs.get_by_role("row", name=re.compile("temponest-agents"))).to_contain_text("0.7 %")
 
@@ -154,14 +180,13 @@ def test_a_point_of_a_service_leads_to_its_trace(page: Page) -> None:
     expect(page).to_have_url(re.compile("/(trace|\\?q=)"))
 
 
-@each_view
 def test_the_map_shows_who_calls_whom(page: Page) -> None:
     page.goto("/services")
     chart = page.get_by_role("group", name="Service map")
     expect(
         chart.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
     ).to_be_attached()
-    node = chart.get_by_role("button", name=re.compile("^temponest-auth: show only"))
+    node = chart.get_by_role("button", name=re.compile("^temponest-auth .*: show only"))
     node.focus()
     node.press("Enter")
     expect(page).to_have_url(re.compile("focus=temponest-auth"))
@@ -175,7 +200,6 @@ def test_the_map_prefers_service_graph_metrics(page: Page, standin: StandIn) -> 
     expect(edge).to_be_attached()
 
 
-@each_view
 def test_metrics_are_completed_drawn_and_lead_to_traces(page: Page, standin: StandIn) -> None:
     newest = list(standin.traces.values())[-20]
     standin.prometheus.exemplars = [(newest[0].start / 1e9, 0.02, newest[0].trace_id.hex())]
@@ -190,7 +214,7 @@ def test_metrics_are_completed_drawn_and_lead_to_traces(page: Page, standin: Sta
     query.press("Enter")
     expect(page.get_by_role("figure", name="http_server_active_requests")).to_be_visible()
     assert standin.prometheus.asked[-1] == 'http_server_active_requests{job="temponest-auth"}'
-    page.get_by_role("button", name="http_server_request_duration_seconds_bucket").click()
+    page.get_by_role("button", name="http_server_request_duration_seconds_bucket", exact=True).click()
     expect(page.get_by_text("1 exemplar: click a dot for its trace")).to_be_visible()
 
 
@@ -199,7 +223,6 @@ def test_a_wrong_promql_shows_prometheus_words(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("unclosed left parenthesis")
 
 
-@each_view
 def test_the_tail_shows_what_arrives_and_holds_it_while_paused(page: Page, standin: StandIn) -> None:
     kept = dict(standin.traces)
     last, *others = reversed(kept)
@@ -280,3 +303,31 @@ def test_a_server_that_fails_is_shown_and_asked_again(page: Page, standin: Stand
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("table", name="Traces")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_operations_of_two_traces_are_compared_wherever_they_stand(page: Page, standin: StandIn) -> None:
+    a, b = [spans for spans in standin.traces.values() if spans[0].name.endswith("/run")][:2]
+    page.goto(f"/compare/{a[0].trace_id.hex()}/{b[0].trace_id.hex()}")
+    page.get_by_role("button", name="By operation").click()
+    rows = page.get_by_role("table", name="Differences").locator("tbody tr")
+    expect(rows).to_have_count(len({(s.service, s.name) for s in [*a, *b]}))
+    expect(page).to_have_url(re.compile("by=operation"))
+
+
+def test_all_services_are_charted_until_one_is_chosen(page: Page) -> None:
+    page.goto("/services")
+    charts = page.get_by_role("region", name="Charts")
+    expect(charts.get_by_role("heading", name="All services")).to_be_visible()
+    expect(charts.get_by_role("figure", name="Requests")).to_contain_text("temponest-auth")
+    page.get_by_role("button", name="temponest-agents", exact=True).click()
+    expect(charts.get_by_role("heading", name="temponest-agents")).to_be_visible()
+    charts.get_by_role("button", name="All services").click()
+    expect(page).to_have_url(re.compile("/services$"))
+
+
+def test_metrics_offer_panels_to_start_with(page: Page) -> None:
+    page.goto("/metrics")
+    page.get_by_role("button", name=re.compile("^Requests a second")).click()
+    expect(page.get_by_role("figure", name="http_server_request_duration_seconds_count")).to_be_visible()
+    page.get_by_role("button", name=re.compile(r"^All \d")).click()
+    expect(page.get_by_role("combobox", name=re.compile("PromQL of panel"))).to_have_count(5)

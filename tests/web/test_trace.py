@@ -7,11 +7,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import VIEWS
 from tests.web.standin import StandIn
 from tests.web.traces import Record
-
-each_view = pytest.mark.parametrize("page", VIEWS, indirect=True)
 
 
 @pytest.fixture
@@ -24,7 +21,6 @@ def address(spans: list[Record]) -> str:
     return f"/trace/{spans[0].trace_id.hex()}"
 
 
-@each_view
 def test_the_tree_shows_every_span_with_its_place(page: Page, failed: list[Record]) -> None:
     page.goto(address(failed))
     tree = page.get_by_role("tree", name="Spans of the trace")
@@ -36,7 +32,6 @@ def test_the_tree_shows_every_span_with_its_place(page: Page, failed: list[Recor
     expect(page.get_by_text(f"{len(failed)} spans")).to_be_visible()
 
 
-@each_view
 def test_a_click_shows_what_the_span_carries(page: Page, failed: list[Record]) -> None:
     page.goto(address(failed))
     page.get_by_role("treeitem", name=re.compile("^run agent")).click()
@@ -171,3 +166,68 @@ def test_the_copied_otlp_json_is_the_trace(page: Page, failed: list[Record]) -> 
     assert {s["spanId"] for s in spans} == {s.span_id.hex() for s in failed}
     root = next(s for s in spans if not s["parentSpanId"])
     assert (root["startTimeUnixNano"], root["status"]["code"]) == (str(failed[0].start), 2)
+
+
+def test_filters_keep_what_leads_to_their_spans_and_are_in_the_address(
+    page: Page, failed: list[Record]
+) -> None:
+    page.goto(address(failed))
+    items = page.get_by_role("treeitem")
+    expect(items.first).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Errors")).click()
+    errors = [s for s in failed if s.error]
+    expect(items).to_have_count(len(errors))
+    expect(page).to_have_url(re.compile("show=errors"))
+    page.get_by_role("button", name=re.compile("^Errors")).click()
+    page.get_by_role("button", name="Slowest").click()
+    expect(items.filter(has_text="run agent")).to_be_visible()
+    expect(page).to_have_url(re.compile("show=slow"))
+    page.reload()
+    expect(page.get_by_role("button", name="Slowest")).to_have_attribute("aria-pressed", "true")
+
+
+def test_statistics_are_grouped_by_any_attribute(page: Page, failed: list[Record]) -> None:
+    page.goto(f"{address(failed)}?view=statistics")
+    page.get_by_label("Group by").select_option("db.system.name")
+    row = page.get_by_role("row", name="postgresql")
+    n = sum(s.attributes.get("db.system.name") == "postgresql" for s in failed)
+    expect(row.get_by_role("cell").nth(1)).to_have_text(str(n))
+    expect(page).to_have_url(re.compile("by=db.system.name"))
+
+
+def test_the_critical_path_is_a_list_of_steps(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("tab", name="Critical path").click()
+    steps = page.get_by_role("table", name="Steps of the critical path").locator("tbody tr")
+    expect(steps.first).to_contain_text("POST /api/v1/agents/{agent_id}/run")
+    steps.filter(has_text="run agent").first.get_by_role("button").click()
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text("run agent")
+
+
+def test_a_frame_tells_who_calls_it_and_what_it_calls(page: Page, failed: list[Record]) -> None:
+    page.goto(f"{address(failed)}?view=flame")
+    page.get_by_role("button", name=re.compile("^run agent .*: temponest-agents,")).click()
+    callers = page.get_by_role("table", name="Called by")
+    expect(callers).to_contain_text("POST /api/v1/agents/{agent_id}/run")
+    above = next(s for s in failed if s.name == "run agent").span_id
+    callees = page.get_by_role("table", name="Calls", exact=True).locator("tbody tr")
+    expect(callees).to_have_count(len({s.name for s in failed if s.parent_id == above}))
+
+
+def test_a_value_leads_to_traces_with_it_and_without_it(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("treeitem").first.click()
+    detail = page.get_by_role("complementary", name="Span details")
+    detail.get_by_text("http.response.status_code").hover()
+    detail.get_by_role("link", name="Find traces without http.response.status_code = 502").click()
+    expect(page.get_by_role("combobox", name="TraceQL query")).to_have_value(
+        "{ span.http.response.status_code != 502 }"
+    )
+
+
+def test_a_request_leads_to_the_charts_of_its_route(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    page.get_by_role("treeitem").first.click()
+    page.get_by_role("link", name="Charts of its route").click()
+    charts = page.get_by_role("region", name="Charts")
+    expect(charts.get_by_role("heading")).to_have_text("temponest-agents POST /api/v1/agents/{agent_id}/run")

@@ -67,6 +67,13 @@ export function withParams(path: string, params: Record<string, string | number 
   return text ? `${path}?${text}` : path;
 }
 
+/** The same request for a shell: parameters stay readable. */
+export function curlOf(url: string): string {
+  const { origin, pathname, searchParams } = new URL(url);
+  const quoted = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
+  return [`curl -G ${quoted(origin + pathname)}`, ...[...searchParams].map(([k, v]) => `--data-urlencode ${quoted(`${k}=${v}`)}`)].join(' ');
+}
+
 export async function json<T>(who: string, url: string, signal?: AbortSignal): Promise<T> {
   const response = await request(who, url, { signal, headers: { Accept: 'application/json' } });
   return (await response.json()) as T;

@@ -18,11 +18,16 @@ export function formatPercent(share: number): string {
   return `${percent < 10 ? percent.toFixed(1).replace(/\.0$/, '') : Math.round(percent)} %`;
 }
 
-export function formatRate(perSecond: number): string {
+export type RateUnit = 's' | 'min';
+
+/** The unit in which every rate of a column reads well: a column never mixes them. */
+export function rateUnit(perSecond: Iterable<number>): RateUnit {
+  return Math.max(...perSecond, 0) < 5 ? 'min' : 's';
+}
+
+export function formatRate(perSecond: number, unit: RateUnit = 's'): string {
   if (!Number.isFinite(perSecond)) return '–';
-  if (perSecond === 0) return '0 /s';
-  if (perSecond < 0.1) return `${formatNumber(perSecond * 60)} /min`;
-  return `${formatNumber(perSecond)} /s`;
+  return `${formatNumber(unit === 'min' ? perSecond * 60 : perSecond)} /${unit}`;
 }
 
 const LARGE: readonly (readonly [number, string])[] = [

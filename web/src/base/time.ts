@@ -12,6 +12,7 @@ const UNITS: readonly (readonly [number, string])[] = [
 /** `1532000` → `1.53 ms`: three significant digits, never a rounding to zero. */
 export function formatDuration(ns: number): string {
   if (!Number.isFinite(ns)) return '–';
+  if (ns === 0) return '0 s';
   if (ns < 0) return `−${formatDuration(-ns)}`;
   for (const [size, unit] of UNITS) {
     if (ns >= size * 0.9995) return `${threeDigits(ns / size)} ${unit}`;
@@ -69,6 +70,12 @@ export function formatDay(ms: number, zone: Zone): string {
 export function formatMoment(ms: number, zone: Zone): string {
   return `${formatDay(ms, zone)} ${formatClock(ms, zone)}`;
 }
+
+/** A moment (unix ms) as a `datetime-local` field has it: `2026-11-23T14:03:22`. */
+export const toField = (ms: number, zone: Zone): string => `${formatDay(ms, zone)}T${formatClock(ms, zone, false)}`;
+
+/** The way back, in unix ms; NaN when the text is no moment. */
+export const fromField = (text: string, zone: Zone): number => new Date(zone === 'utc' ? `${text}Z` : text).getTime();
 
 /** `12 s ago`, for a column that is read as freshness. */
 export function formatAgo(ms: number, nowMs: number): string {

@@ -145,6 +145,21 @@ function line(n: Node, a: Trace, b: Trace): DiffLine {
   };
 }
 
+/** The same by operation, wherever in the trees: the greatest difference of time first. */
+export function diffOperations(a: Trace, b: Trace): DiffLine[] {
+  const all = new Map<string, Node>();
+  for (const [side, trace] of [[0, a], [1, b]] as const) {
+    for (let i = 0; i < trace.count; i++) {
+      const key = keyOf(serviceOf(trace, i), nameOf(trace, i));
+      const found = all.get(key) ?? node(serviceOf(trace, i), nameOf(trace, i), 1, 0);
+      all.set(key, found);
+      found.spans[side].push(i);
+    }
+  }
+  const apart = (l: DiffLine): number => Math.abs(l.totalB - l.totalA);
+  return [...all.values()].map((n) => line(n, a, b)).sort((x, y) => apart(y) - apart(x));
+}
+
 function changeOf(countA: number, countB: number, totalA: number, totalB: number): Change {
   if (countA === 0) return 'added';
   if (countB === 0) return 'removed';

@@ -1,5 +1,5 @@
 /** Finds spans of a trace by words, or by key=value, without decoding what does not match. */
-import { detailOf, messageOf, nameOf, resourceOf, serviceOf, type Trace } from './trace';
+import { detailOf, nameOf, resourceOf, serviceOf, type Trace } from './trace';
 import { showValue } from './show';
 
 export interface Found {
@@ -33,46 +33,56 @@ function tester(trace: Trace, word: string): (span: number) => boolean {
   const lower = word.toLowerCase();
   const names = trace.raw.names.map((name) => name.toLowerCase().includes(lower));
   const services = trace.raw.services.map((name) => name.toLowerCase().includes(lower));
-  const resources = trace.raw.resources.map(({ from, to }) => contains(trace.raw.bytes.subarray(from, to), lower));
-  return (i) =>
-    names[trace.name[i]] ||
-    services[trace.service[i]] ||
-    resources[trace.raw.resource[trace.row[i]]] ||
-    contains(messageOf(trace, i), lower);
+  const { bytes, from, to, resource } = trace.raw;
+  const seek = seeker(word);
+  const resources = trace.raw.resources.map((range) => seek(bytes, range.from, range.to));
+  return (i) => {
+    const row = trace.row[i];
+    return names[trace.name[i]] || services[trace.service[i]] || resources[resource[row]] || seek(bytes, from[row], to[row]);
+  };
 }
 
 function attributeTester(trace: Trace, key: string, value: string): (span: number) => boolean {
   const wanted = value.toLowerCase();
   const lower = key.toLowerCase();
+  const { bytes, from, to } = trace.raw;
+  const seek = seeker(key);
   const matches = (text: string): boolean => text.toLowerCase() === wanted;
   if (lower === 'service') return (i) => matches(serviceOf(trace, i));
   if (lower === 'name') return (i) => matches(nameOf(trace, i));
   return (i) =>
-    (contains(messageOf(trace, i), lower) &&
+    (seek(bytes, from[trace.row[i]], to[trace.row[i]]) &&
       detailOf(trace, i).attributes.some((a) => a.key.toLowerCase() === lower && matches(showValue(a.value)))) ||
     resourceOf(trace, i).some((a) => a.key.toLowerCase() === lower && matches(showValue(a.value)));
 }
 
 const encoder = new TextEncoder();
 
-/** Whether UTF-8 bytes contain a lower-case text, ASCII letters compared in any case. */
-export function contains(bytes: Uint8Array, lower: string): boolean {
-  const needle = encoder.encode(lower);
-  const first = needle[0];
-  const upper = first >= 97 && first <= 122 ? first - 32 : first;
-  const last = bytes.length - needle.length;
-  for (let i = 0; i <= last; i++) {
-    if (bytes[i] !== first && bytes[i] !== upper) continue;
-    let k = 1;
-    while (k < needle.length) {
-      const byte = bytes[i + k];
-      const small = byte >= 65 && byte <= 90 ? byte + 32 : byte;
-      if (small !== needle[k]) break;
-      k++;
+/** Each byte with ASCII capitals made small. */
+const SMALL = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
+
+/** Whether UTF-8 bytes from one place to another hold a text; ASCII letters compare in any case. */
+export type Seek = (bytes: Uint8Array, from: number, to: number) => boolean;
+
+/** Looks at the last byte of the text first, and skips as far as that one allows (Horspool). */
+export function seeker(text: string): Seek {
+  const needle = encoder.encode(text.toLowerCase());
+  const last = needle.length - 1;
+  const skip = new Uint8Array(256).fill(Math.min(255, needle.length));
+  for (let i = 0; i < last; i++) skip[needle[i]] = Math.min(255, last - i);
+  return (bytes, from, to) => {
+    let at = from + last;
+    while (at < to) {
+      const byte = SMALL[bytes[at]];
+      if (byte === needle[last]) {
+        let k = last - 1;
+        while (k >= 0 && SMALL[bytes[at - last + k]] === needle[k]) k--;
+        if (k < 0) return true;
+      }
+      at += skip[byte];
     }
-    if (k === needle.length) return true;
-  }
-  return false;
+    return false;
+  };
 }
 
 /** The match after (or before) a span, going around. */

@@ -85,3 +85,37 @@ function place(nodes: readonly Node[]): Frame[] {
   }
   return frames;
 }
+
+/** What an operation is called by, or calls, over the whole trace. */
+export interface Neighbour {
+  readonly service: number;
+  readonly name: number;
+  readonly count: number;
+  /** Nanoseconds with everything beneath; of a caller, the part that it spent in the operation. */
+  readonly total: number;
+  readonly span: number;
+}
+
+/** Callers and callees of a frame's operation, wherever it stands in the graph; largest first. */
+export function sandwich(frames: readonly Frame[], index: number): { callers: Neighbour[]; callees: Neighbour[] } {
+  const { service, name } = frames[index];
+  const same = (f: Frame): boolean => f.service === service && f.name === name;
+  const callers = new Map<string, Neighbour>();
+  const callees = new Map<string, Neighbour>();
+  const add = (to: Map<string, Neighbour>, of: Frame, part: Frame): void => {
+    const key = `${of.service}.${of.name}`;
+    const known = to.get(key);
+    to.set(key, {
+      service: of.service, name: of.name, span: of.span,
+      count: (known?.count ?? 0) + part.count, total: (known?.total ?? 0) + part.total,
+    });
+  };
+  for (const frame of frames) {
+    if (frame.parent < 0) continue;
+    const above = frames[frame.parent];
+    if (same(frame)) add(callers, above, frame);
+    if (same(above)) add(callees, frame, frame);
+  }
+  const sorted = (map: Map<string, Neighbour>): Neighbour[] => [...map.values()].sort((a, b) => b.total - a.total);
+  return { callers: sorted(callers), callees: sorted(callees) };
+}

@@ -28,7 +28,8 @@ export interface Heatmap {
 /** Cells of a histogram query; the label of a bucket is its upper bound in seconds. */
 export function heatmapOf(series: readonly Series[], fromMs: number, toMs: number, stepMs: number): Heatmap {
   const first = Math.ceil(fromMs / stepMs) * stepMs;
-  const columns = Math.max(1, Math.floor((toMs - first) / stepMs) + 1);
+  // The step that is still under way counts: it holds the newest spans.
+  const columns = Math.max(1, Math.ceil((toMs - first) / stepMs) + 1);
   const times = Array.from({ length: columns }, (_, i) => first + (i - 1) * stepMs);
   const rows = new Map<number, Float64Array>();
   let max = 0;
@@ -69,6 +70,30 @@ function fill(bounds: number[]): number[] {
     out.push(sorted.find((b) => Math.abs(b / next - 1) < 0.01) ?? next);
   }
   return out;
+}
+
+/** Round durations (nanoseconds) for the axis, and where each lies: 0 is the top. */
+export function axisOf(map: Heatmap): { ns: number; y: number }[] {
+  const rows = map.bounds.length;
+  if (rows === 0) return [];
+  const lowest = map.bounds[0] / 2;
+  const at = (ns: number): { ns: number; y: number } => ({ ns, y: 1 - Math.log2(ns / lowest) / rows });
+  const decades = Array.from({ length: 14 }, (_, i) => at(10 ** i)).filter(({ y }) => y >= 0 && y <= 0.97);
+  if (decades.length > 1) return decades;
+  const every = Math.ceil(rows / 5);
+  return map.bounds.filter((_, i) => (rows - 1 - i) % every === 0).map(at);
+}
+
+/** How many spans a selection holds, as far as whole cells tell. */
+export function countIn(map: Heatmap, s: Selection): number {
+  let sum = 0;
+  map.bounds.forEach((bound, row) => {
+    if (bound <= s.low * 1.01 || bound > s.high * 1.01) return;
+    map.times.forEach((time, column) => {
+      if (time >= s.fromMs && time < s.toMs) sum += map.counts[row][column];
+    });
+  });
+  return sum;
 }
 
 /** A brushed rectangle: time in unix ms [from, to), duration in ns (low, high]. High may be Infinity. */

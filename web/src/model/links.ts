@@ -77,8 +77,8 @@ export interface ExploreState {
   readonly query: string;
   readonly range: Range;
   readonly selection: Selection | null;
-  /** Spans that the heatmap counts. */
-  readonly spans: 'roots' | 'all';
+  /** Spans that the heatmap counts; null is what fits the query. */
+  readonly spans: 'roots' | 'all' | null;
   readonly limit: number;
   readonly sort: string;
 }
@@ -91,7 +91,7 @@ export function readExplore(params: URLSearchParams): ExploreState {
     query: params.get('q') ?? '',
     range: readRange(params),
     selection: readSelection(params.get('sel')),
-    spans: params.get('spans') === 'all' ? 'all' : 'roots',
+    spans: params.get('spans') === 'all' ? 'all' : params.get('spans') === 'roots' ? 'roots' : null,
     limit: limit > 0 && limit <= 1000 ? Math.floor(limit) : EXPLORE_LIMIT,
     sort: params.get('sort') ?? '-start',
   };
@@ -102,7 +102,7 @@ export function writeExplore(state: ExploreState): URLSearchParams {
   if (state.query.trim()) params.set('q', state.query);
   writeRange(state.range, params);
   if (state.selection) params.set('sel', writeSelection(state.selection));
-  if (state.spans !== 'roots') params.set('spans', state.spans);
+  if (state.spans) params.set('spans', state.spans);
   if (state.limit !== EXPLORE_LIMIT) params.set('limit', String(state.limit));
   if (state.sort !== '-start') params.set('sort', state.sort);
   return params;
@@ -128,7 +128,19 @@ export const explorePath = (query: string, range?: Range): string => {
   return text ? `/?${text}` : '/';
 };
 
-export type TraceTab = 'waterfall' | 'flame' | 'statistics' | 'logs';
+/** The charts of one service, or of one of its routes. */
+export const servicesPath = (service: string, route: string, range: Range): string => {
+  const params = new URLSearchParams();
+  if (route) params.set('by', 'route');
+  params.set('row', `${service}\n${route}`);
+  writeRange(range, params);
+  return `/services?${params.toString()}`;
+};
+
+export type TraceTab = 'waterfall' | 'flame' | 'statistics' | 'path' | 'logs';
+
+/** What a filter of the waterfall keeps. */
+export type TraceFilter = 'errors' | 'path' | 'slow';
 
 export interface TraceState {
   readonly tab: TraceTab;
@@ -136,6 +148,10 @@ export interface TraceState {
   readonly span: string;
   readonly find: string;
   readonly only: boolean;
+  /** Spans that meet every one of these are shown, with what leads to them. */
+  readonly show: readonly TraceFilter[];
+  /** What the statistics are grouped by. */
+  readonly by: string;
   readonly path: boolean;
   readonly fold: boolean;
   readonly skew: boolean;
@@ -143,7 +159,8 @@ export interface TraceState {
   readonly zoom: readonly [number, number] | null;
 }
 
-const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'logs'];
+const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'path', 'logs'];
+const FILTERS: readonly TraceFilter[] = ['errors', 'path', 'slow'];
 
 export function readTraceState(params: URLSearchParams): TraceState {
   const zoom = /^(\d+)-(\d+)$/.exec(params.get('zoom') ?? '');
@@ -153,6 +170,8 @@ export function readTraceState(params: URLSearchParams): TraceState {
     span: /^[0-9a-f]{16}$/.test(params.get('span') ?? '') ? (params.get('span') as string) : '',
     find: params.get('find') ?? '',
     only: params.has('only'),
+    show: FILTERS.filter((f) => (params.get('show') ?? '').split('.').includes(f)),
+    by: params.get('by') || 'operation',
     path: !params.has('nopath'),
     fold: !params.has('nofold'),
     skew: params.has('skew'),
@@ -166,6 +185,8 @@ export function writeTraceState(state: TraceState): URLSearchParams {
   if (state.span) params.set('span', state.span);
   if (state.find) params.set('find', state.find);
   if (state.only) params.set('only', '');
+  if (state.show.length > 0) params.set('show', state.show.join('.'));
+  if (state.by !== 'operation') params.set('by', state.by);
   if (!state.path) params.set('nopath', '');
   if (!state.fold) params.set('nofold', '');
   if (state.skew) params.set('skew', '');

@@ -84,3 +84,36 @@ export function unitOf(expression: string): 'seconds' | 'bytes' | 'ratio' | 'non
   if (/_bytes(_|\b)/.test(expression)) return 'bytes';
   return /_(ratio|utilization)\b/.test(expression) ? 'ratio' : 'none';
 }
+
+export interface Suggestion {
+  readonly title: string;
+  /** The metric that must be there. */
+  readonly needs: string;
+  readonly expression: string;
+}
+
+const REQUESTS = 'http_server_request_duration_seconds';
+
+const SUGGESTIONS: readonly Suggestion[] = [
+  { title: 'Requests a second', needs: `${REQUESTS}_count`, expression: `sum by (job) (rate(${REQUESTS}_count[1m]))` },
+  { title: 'Share of requests that failed', needs: `${REQUESTS}_count`, expression: `sum by (job) (rate(${REQUESTS}_count{http_response_status_code=~"5.."}[5m])) / sum by (job) (rate(${REQUESTS}_count[5m]))` },
+  { title: 'Requests, 95th percentile', needs: `${REQUESTS}_bucket`, expression: `histogram_quantile(0.95, sum by (job, le) (rate(${REQUESTS}_bucket[5m])))` },
+  { title: 'Database calls, 95th percentile', needs: 'db_client_operation_duration_seconds_bucket', expression: 'histogram_quantile(0.95, sum by (job, le) (rate(db_client_operation_duration_seconds_bucket[5m])))' },
+  { title: 'CPU', needs: 'process_cpu_time_seconds_total', expression: 'sum by (job) (rate(process_cpu_time_seconds_total[1m]))' },
+  { title: 'Memory', needs: 'process_memory_usage_bytes', expression: 'sum by (job) (process_memory_usage_bytes)' },
+];
+
+/** First panels for the metrics that are there. */
+export const suggestionsFor = (names: readonly string[]): readonly Suggestion[] => SUGGESTIONS.filter(({ needs }) => names.includes(needs));
+
+/** The name of a series: its labels, or only the value where every series has the same single label. */
+export function seriesNames(metrics: readonly Readonly<Record<string, string>>[], otherwise: string): string[] {
+  const labels = metrics.map(({ __name__: _, ...rest }) => rest);
+  const keys = new Set(labels.flatMap((l) => Object.keys(l)));
+  // A label of one value for all tells nothing apart.
+  const telling = labels.length > 1 ? [...keys].filter((k) => new Set(labels.map((l) => l[k])).size > 1) : [...keys];
+  return labels.map((l, i) => {
+    const parts = telling.filter((k) => l[k] !== undefined).map((k) => (telling.length === 1 ? l[k] : `${k}=${l[k]}`));
+    return parts.join(', ') || metrics[i]['__name__'] || otherwise;
+  });
+}

@@ -15,7 +15,7 @@ import { build, fieldOf, narrow, parse, quote, readFields, unquote, writeFields 
 
 describe('durations', () => {
   test.each([
-    [0, '0 ns'], [999, '999 ns'], [1_500, '1.5 µs'], [999_999, '1 ms'], [1_532_000, '1.53 ms'], [61e9, '1.02 min'], [-5e6, '−5 ms'],
+    [0, '0 s'], [999, '999 ns'], [1_500, '1.5 µs'], [999_999, '1 ms'], [1_532_000, '1.53 ms'], [61e9, '1.02 min'], [-5e6, '−5 ms'],
   ])('%d is %s', (ns, text) => expect(formatDuration(ns)).toBe(text));
 
   test.each([['1.5s', 1.5e9], ['200 ms', 2e8], ['30', 3e7], ['2µs', 2000], ['x', null]])('%s is read as %s', (text, ns) => expect(parseDuration(text)).toBe(ns));
@@ -181,7 +181,7 @@ describe('addresses', () => {
     const state = readExplore(new URLSearchParams('q={ }&from=5&to=9&sel=1000-2000-5-&spans=all&limit=200&sort=duration'));
     expect(readExplore(writeExplore(state))).toEqual(state);
     expect(state.selection?.high).toBe(Infinity);
-    const trace = readTraceState(new URLSearchParams('view=flame&span=00000000000000ff&find=x&only&nopath&nofold&skew&zoom=5-9'));
+    const trace = readTraceState(new URLSearchParams('view=flame&span=00000000000000ff&find=x&only&show=errors.slow&by=db.system.name&nopath&nofold&skew&zoom=5-9'));
     expect(readTraceState(writeTraceState(trace))).toEqual(trace);
     expect(writeTraceState(readTraceState(new URLSearchParams())).toString()).toBe('');
   });
@@ -213,7 +213,9 @@ describe('services', () => {
       errors: [{ labels: by('a'), value: 1 }],
       quantiles: [{ labels: by('a', 0.95), value: 0.5 }],
       time: [{ labels: by('a'), value: 3 }, { labels: by('b'), value: 1 }],
+      trend: [{ labels: by('a'), samples: [[1000, 9], [2000, 11]], exemplars: [] }],
     });
+    expect(rows.map((r) => r.trend.length)).toEqual([2, 0]);
     expect(rows).toMatchObject([{ service: 'a', errors: 0.1, p95: 5e8, impact: 0.75 }, { service: 'b', errors: 0, impact: 0.25 }]);
     expect(sortRows(rows, 'p95').map((r) => r.service)).toEqual(['a', 'b']);
     expect(sortRows(rows, '-p95').map((r) => r.service)).toEqual(['a', 'b']);

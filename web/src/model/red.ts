@@ -1,5 +1,7 @@
 /** Rate, errors and duration of each service or route, and how much of all work it is. */
 
+import type { Series } from './heatmap';
+
 export interface Instant {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -13,6 +15,8 @@ export interface RedAnswers {
   readonly quantiles: readonly Instant[];
   /** `sum_over_time(duration)` in seconds. */
   readonly time: readonly Instant[];
+  /** `rate()` over the range. */
+  readonly trend: readonly Series[];
 }
 
 export interface RedRow {
@@ -29,6 +33,8 @@ export interface RedRow {
   readonly p99: number;
   /** Share of all the time that requests took: 0..1. What to make faster first. */
   readonly impact: number;
+  /** Requests a second over the range: [unix ms, rate]. */
+  readonly trend: readonly (readonly [number, number])[];
 }
 
 const SERVICE = 'resource.service.name';
@@ -40,6 +46,7 @@ export function redRows(answers: RedAnswers): RedRow[] {
   const index = (list: readonly Instant[]): Map<string, number> => new Map(list.map((i) => [key(i.labels), i.value]));
   const [errors, time] = [index(answers.errors), index(answers.time)];
   const quantiles = new Map(answers.quantiles.map((i) => [`${key(i.labels)}\u0000${Number(i.labels['p'])}`, i.value * 1e9]));
+  const trends = new Map(answers.trend.map((s) => [key(s.labels), s.samples]));
   const whole = [...time.values()].reduce((sum, t) => sum + t, 0);
   return answers.rate
     .filter((i) => i.value > 0)
@@ -55,6 +62,7 @@ export function redRows(answers: RedAnswers): RedRow[] {
         p95: q(0.95),
         p99: q(0.99),
         impact: whole > 0 ? (time.get(k) ?? 0) / whole : 0,
+        trend: trends.get(k) ?? [],
       };
     });
 }

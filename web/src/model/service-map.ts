@@ -71,6 +71,9 @@ export interface PlacedNode {
   readonly name: string;
   readonly x: number;
   readonly y: number;
+  /** What arrives from the others: as `Edge` has them. Zero calls: nobody calls it. */
+  readonly calls: number;
+  readonly errors: number;
 }
 
 export interface PlacedEdge extends Edge {
@@ -87,39 +90,64 @@ export interface Layout {
   readonly edges: readonly PlacedEdge[];
 }
 
-export const NODE_WIDTH = 168;
-export const NODE_HEIGHT = 44;
+export const NODE_WIDTH = 188;
+export const NODE_HEIGHT = 52;
+export const LABEL_WIDTH = 84;
+export const LABEL_HEIGHT = 36;
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
 
 /** Layers from left to right; the same graph is always laid out alike. */
 export function placeMap(edges: readonly Edge[]): Layout {
   const graph = new Graph({ multigraph: false });
-  graph.setGraph({ rankdir: 'LR', nodesep: 34, ranksep: 130, marginx: 12, marginy: 20 });
-  graph.setDefaultEdgeLabel(() => ({}));
-  const sorted = [...edges].sort((a, b) => (a.client + a.server < b.client + b.server ? -1 : 1));
-  const names = [...new Set(sorted.flatMap((e) => [e.client, e.server]))].sort();
+  graph.setGraph({ rankdir: 'LR', nodesep: 28, edgesep: 14, ranksep: 54, marginx: 8, marginy: 8 });
+  const sorted = edges.filter((e) => e.client !== e.server).sort((a, b) => (a.client + a.server < b.client + b.server ? -1 : 1));
+  const names = [...new Set(edges.flatMap((e) => [e.client, e.server]))].sort();
   for (const name of names) graph.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  for (const e of sorted) if (e.client !== e.server) graph.setEdge(e.client, e.server, {});
+  for (const e of sorted) graph.setEdge(e.client, e.server, { width: LABEL_WIDTH, height: LABEL_HEIGHT, labelpos: 'c' });
   layout(graph);
   const size = graph.graph() as { width?: number; height?: number };
+  const nodes = names.map((name) => {
+    const { x, y } = graph.node(name) as Point;
+    const inside = sorted.filter((e) => e.server === name);
+    const calls = inside.reduce((sum, e) => sum + e.calls, 0);
+    return { name, x, y, calls, errors: calls > 0 ? inside.reduce((sum, e) => sum + e.calls * e.errors, 0) / calls : 0 };
+  });
+  const lines = sorted.map((edge) => {
+    const { points, x, y } = graph.edge(edge.client, edge.server) as { points: Point[] } & Point;
+    return { edge, points, x, y };
+  });
+  const ports = portsOf(nodes, lines);
   return {
     width: Math.max(NODE_WIDTH, size.width ?? 0),
     height: Math.max(NODE_HEIGHT, size.height ?? 0),
-    nodes: names.map((name) => {
-      const { x, y } = graph.node(name) as { x: number; y: number };
-      return { name, x, y };
-    }),
-    edges: sorted
-      .filter((e) => e.client !== e.server)
-      .map((e) => {
-        const { points } = graph.edge(e.client, e.server) as { points: { x: number; y: number }[] };
-        const middle = points[Math.floor(points.length / 2)];
-        return { ...e, path: curve(points), labelX: middle.x, labelY: middle.y };
-      }),
+    nodes,
+    edges: lines.map(({ edge, x, y }, i) => ({ ...edge, path: curve([ports[i][0], { x, y }, ports[i][1]]), labelX: x, labelY: y })),
   };
 }
 
-function curve(points: readonly { x: number; y: number }[]): string {
-  const at = (p: { x: number; y: number }): string => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`;
+/** Where each line leaves and arrives: spread over the side of the node, in the order of where it goes. */
+function portsOf(nodes: readonly PlacedNode[], lines: readonly { readonly edge: Edge; readonly x: number; readonly y: number }[]): [Point, Point][] {
+  const out: [Point, Point][] = lines.map(() => [{ x: 0, y: 0 }, { x: 0, y: 0 }]);
+  for (const node of nodes) {
+    for (const side of [1, -1]) {
+      const ends = lines.flatMap(({ edge, x, y }, i) =>
+        (x - node.x) * side < 0 ? [] : [...(edge.client === node.name ? [{ i, end: 0, y }] : []), ...(edge.server === node.name ? [{ i, end: 1, y }] : [])],
+      );
+      ends.sort((a, b) => a.y - b.y);
+      ends.forEach(({ i, end }, k) => {
+        out[i][end] = { x: node.x + (side * NODE_WIDTH) / 2, y: node.y + ((k + 1) / (ends.length + 1) - 0.5) * NODE_HEIGHT };
+      });
+    }
+  }
+  return out;
+}
+
+function curve(points: readonly Point[]): string {
+  const at = (p: Point): string => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`;
   let path = `M${at(points[0])}`;
   for (let i = 1; i < points.length; i++) {
     const [a, b] = [points[i - 1], points[i]];

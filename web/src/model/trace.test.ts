@@ -269,6 +269,7 @@ describe('views of the whole', () => {
     const t = randomTrace(9, 200);
     const lines = statistics(t, selfTimes(t), new Float64Array(t.count));
     expect(lines.reduce((s, l) => s + l.count, 0)).toBe(200);
+    expect(statistics(t, selfTimes(t), new Float64Array(t.count), 'service').reduce((s, l) => s + l.count, 0)).toBe(200);
   });
 
   test('events come in order of time', () => {

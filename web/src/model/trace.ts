@@ -266,12 +266,6 @@ export function traceIdOf(trace: Trace): string {
 /** Unix milliseconds of a moment of the trace. */
 export const unixMs = (trace: Trace, ns: number): number => Number(trace.origin / 1000n) / 1000 + ns / 1e6;
 
-/** The raw message of a span, for searches that need no decoding. */
-export function messageOf(trace: Trace, span: number): Uint8Array {
-  const { raw, row } = trace;
-  return raw.bytes.subarray(raw.from[row[span]], raw.to[row[span]]);
-}
-
 /** The root that names a trace: the one with the most spans beneath it. */
 export function mainRoot(trace: Trace): number {
   let best = 0;

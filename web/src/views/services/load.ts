@@ -1,7 +1,7 @@
 /** The questions behind the services page. */
 import { promNow } from '../../api/prometheus';
 import { queryInstant, queryRange, search, traceBytes } from '../../api/tempo';
-import type { Series } from '../../model/heatmap';
+import { stepFor, type Series } from '../../model/heatmap';
 import { readTrace } from '../../model/otlp';
 import { redRows, type RedRow } from '../../model/red';
 import { edgesOf, type CallGraph, type Edge } from '../../model/service-map';
@@ -20,13 +20,14 @@ export async function loadRed(by: 'service' | 'route', range: Moments, signal: A
   const group = by === 'service' ? 'by (resource.service.name)' : 'by (resource.service.name, name)';
   const ask = (filter: string, what: string): ReturnType<typeof queryInstant> =>
     queryInstant(`{ ${filter} } | ${what} ${group}`, range, signal);
-  const [rate, errors, quantiles, time] = await Promise.all([
+  const [rate, errors, quantiles, time, trend] = await Promise.all([
     ask(REQUESTS, 'rate()'),
     ask(`${REQUESTS} && status = error`, 'rate()'),
     ask(REQUESTS, 'quantile_over_time(duration, .5, .95, .99)'),
     ask(REQUESTS, 'sum_over_time(duration)'),
+    queryRange(`{ ${REQUESTS} } | rate() ${group}`, range, stepFor(range.to - range.from, 30), signal),
   ]);
-  return redRows({ rate, errors, quantiles, time });
+  return redRows({ rate, errors, quantiles, time, trend });
 }
 
 export interface Charts {
@@ -35,9 +36,10 @@ export interface Charts {
   readonly quantiles: readonly Series[];
 }
 
-/** The filter of one row's requests, without braces. */
+/** The filter of one row's requests, without braces; of every request when no service is named. */
 export function requestsOf(service: string, route: string): string {
-  const parts = [REQUESTS, `resource.service.name = ${quote(service)}`];
+  const parts = [REQUESTS];
+  if (service) parts.push(`resource.service.name = ${quote(service)}`);
   if (route) parts.push(`name = ${quote(route)}`);
   return parts.join(' && ');
 }
@@ -45,7 +47,7 @@ export function requestsOf(service: string, route: string): string {
 export async function loadCharts(service: string, route: string, range: Moments, step: number, signal: AbortSignal): Promise<Charts> {
   const filter = requestsOf(service, route);
   const [rate, errors, quantiles] = await Promise.all([
-    queryRange(`{ ${filter} } | rate()`, range, step, signal),
+    queryRange(`{ ${filter} } | rate()${service ? '' : ' by (resource.service.name)'}`, range, step, signal),
     queryRange(`{ ${filter} && status = error } | rate()`, range, step, signal),
     queryRange(`{ ${filter} } | quantile_over_time(duration, .5, .95, .99)`, range, step, signal, 60),
   ]);

@@ -64,7 +64,9 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     command(['1'], 'Waterfall', () => model.set({ tab: 'waterfall' })),
     command(['2'], 'Flame graph', () => model.set({ tab: 'flame' })),
     command(['3'], 'Statistics', () => model.set({ tab: 'statistics' })),
-    command(['4'], 'Logs', () => model.set({ tab: 'logs' })),
+    command(['4'], 'Critical path, step by step', () => model.set({ tab: 'path' })),
+    command(['5'], 'Logs', () => model.set({ tab: 'logs' })),
+    command(['l'], 'Only the slowest spans', () => model.filter('slow')),
     command(['Enter'], 'Details of the first row, or unfold', () => {
       if (model.selectedRow < 0) return go(0);
       const code = model.rows[model.selectedRow];

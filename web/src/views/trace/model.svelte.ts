@@ -2,9 +2,9 @@
 import { criticalPath, pathTime } from '../../model/critical-path';
 import { findSpans } from '../../model/find';
 import { foldGroups } from '../../model/fold';
-import type { TraceState } from '../../model/links';
+import type { TraceFilter, TraceState } from '../../model/links';
 import { collapsedBelow, reveal, rowIndexOf, visibleRows } from '../../model/rows';
-import { selfTimes } from '../../model/self-time';
+import { selfTimes, slowest } from '../../model/self-time';
 import { clockSkew, withShift } from '../../model/skew';
 import { findById, hasError, spanId, type Trace } from '../../model/trace';
 
@@ -13,8 +13,6 @@ export class TraceModel {
   view = $state.raw() as TraceState;
   collapsed = $state.raw<ReadonlySet<number>>(new Set());
   unfolded = $state.raw<ReadonlySet<number>>(new Set());
-  errorsOnly = $state(false);
-  pathOnly = $state(false);
 
   readonly skew = $derived(clockSkew(this.raw));
   readonly trace: Trace = $derived(this.view.skew && this.skew ? withShift(this.raw, this.skew.shift) : this.raw);
@@ -30,6 +28,9 @@ export class TraceModel {
     for (let i = 0; i < this.raw.count; i++) if (hasError(this.raw, i)) out.push(i);
     return out;
   });
+  readonly slow = $derived(slowest(this.self));
+  readonly #show = $derived(this.view.show);
+  readonly #only = $derived(this.view.only);
   readonly only = $derived.by(() => this.#filter());
   readonly rows = $derived(
     visibleRows(this.raw, { collapsed: this.collapsed, groups: this.groups, unfolded: this.unfolded, only: this.only }),
@@ -46,17 +47,21 @@ export class TraceModel {
   }
 
   #filter(): Uint8Array | null {
-    const finding = this.view.only && this.#find.trim() !== '';
-    if (!finding && !this.errorsOnly && !this.pathOnly) return null;
+    const tests: ((span: number) => boolean)[] = [];
+    if (this.#only && this.#find.trim() !== '') tests.push((i) => this.found.marks[i] === 1);
+    if (this.#show.includes('errors')) tests.push((i) => hasError(this.raw, i));
+    if (this.#show.includes('path')) tests.push((i) => this.path[i] > 0);
+    if (this.#show.includes('slow')) tests.push((i) => this.slow[i] === 1);
+    if (tests.length === 0) return null;
     const marks = new Uint8Array(this.raw.count);
-    for (let i = 0; i < marks.length; i++) {
-      const keep =
-        (!finding || this.found.marks[i] === 1) &&
-        (!this.errorsOnly || hasError(this.raw, i)) &&
-        (!this.pathOnly || this.path[i] > 0);
-      marks[i] = keep ? 1 : 0;
-    }
+    for (let i = 0; i < marks.length; i++) marks[i] = tests.every((test) => test(i)) ? 1 : 0;
     return marks;
+  }
+
+  /** Takes a filter away, or adds it. */
+  filter(by: TraceFilter): void {
+    const { show } = this.view;
+    this.set({ show: show.includes(by) ? show.filter((f) => f !== by) : [...show, by] });
   }
 
   set(part: Partial<TraceState>): void {
