@@ -113,8 +113,7 @@ def build(*, fetch_node: bool = False) -> None:
 def sizes() -> str:
     """One line: what the built pages weigh on the wire, and which parts weigh most."""
     packed = {
-        path.name.rsplit("-", 1)[0]: len(gzip.compress(path.read_bytes(), 9))
-        for path in (PAGES / "assets").glob("*.js")
+        path.stem[:-9]: len(gzip.compress(path.read_bytes(), 9)) for path in (PAGES / "assets").glob("*.js")
     }
     styles = sum(len(gzip.compress(path.read_bytes(), 9)) for path in (PAGES / "assets").glob("*.css"))
     most = sorted(packed.items(), key=lambda part: -part[1])[:4]

@@ -83,6 +83,22 @@ def shots(base: str, span: str) -> dict[str, tuple[str, Callable[[Page], None]]]
     }
 
 
+def shop() -> StandIn:
+    """The fixed demo traces, with metrics of the calls between their services and exemplars."""
+    standin = StandIn(demo_traces(time.time_ns()))
+    runs = [spans[0] for spans in standin.traces.values() if spans[0].name.endswith("/run")]
+    standin.prometheus.exemplars = [(s.start / 1e9, s.duration / 1e9, s.trace_id.hex()) for s in runs]
+    standin.prometheus.edges = [
+        ("temponest-agents", "temponest-auth", 4.1, 0.0),
+        ("temponest-agents", "postgresql", 38.0, 0.2),
+        ("temponest-agents", "redis", 4.2, 0.0),
+        ("temponest-agents", "hooks.example.com", 2.1, 0.3),
+        ("temponest-auth", "postgresql", 2.6, 0.0),
+        ("temponest-auth", "redis", 4.1, 0.0),
+    ]
+    return standin
+
+
 def make(browser: Browser, base: str, span: str) -> None:
     """Write every picture in both themes."""
     for theme in ("dark", "light"):
@@ -112,7 +128,7 @@ def main() -> None:
         if url:
             make(browser, url.rstrip("/"), "5m")
         else:
-            with pages_over(StandIn(demo_traces(time.time_ns()))) as base:
+            with pages_over(shop()) as base:
                 make(browser, base, "1h")
 
 

@@ -82,7 +82,7 @@ class PrometheusStandIn:
         times = [start + i * step for i in range(int((end - start) / step) + 1)]
         known = any(name in p["query"] for name in NAMES)
         result = [
-            {"metric": {"job": job}, "values": [[t, f"{_wave(t, i):.6g}"] for t in times]}
+            {"metric": {"job": job}, "values": [[t, f"{_wave(p['query'], t, i):.6g}"] for t in times]}
             for i, job in enumerate(JOBS if known else [])
         ]
         return _answer({"resultType": "matrix", "result": result})
@@ -103,8 +103,19 @@ class PrometheusStandIn:
         return _answer(NAMES if name == "__name__" else LABELS.get(re.sub(r"\W", "", name), []))
 
 
-def _wave(time: float, index: int) -> float:
-    return 0.02 + 0.012 * index + 0.008 * math.sin(time / 400 + index)
+# About how large the values of a query are, by a word of it.
+SIZES = {"memory": 61e6, "_count": 4.2, "cpu": 0.06}
+
+
+def _wave(query: str, time: float, index: int) -> float:
+    """A value that moves as load does: slow waves under quick ones, never the same for two series."""
+    size = next((size for word, size in SIZES.items() if word in query), 0.02)
+    shape = sum(math.sin(time / period + index * period) / part for period, part in WAVES)
+    return size * (1 + 0.6 * index + (0.02 if "memory" in query else 0.16) * shape)
+
+
+# Seconds a turn, and by how much smaller than the value it is.
+WAVES = ((640.0, 1.0), (171.0, 1.8), (37.0, 3.1), (13.0, 4.0))
 
 
 def _answer(data: Any) -> Response:
