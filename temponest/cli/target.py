@@ -58,7 +58,7 @@ def _finite(document: Any) -> Any:
     return document
 
 
-def _said(error: ApiError) -> str:
+def said(error: ApiError) -> str:
     """What happened and what to do next."""
     if error.status is None:
         return f"{error}\nStart it with temponest serve, or give another address by --tempo and --prometheus."
@@ -89,6 +89,6 @@ def asks(
             with closing(Tempo(tempo, token)) as traces, closing(Prometheus(prometheus, token)) as metrics:
                 return function(Target(traces, metrics, as_json, screen()), **rest)
         except ApiError as error:
-            raise failure(_said(error)) from None
+            raise failure(said(error)) from None
 
     return wrapped

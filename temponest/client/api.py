@@ -54,15 +54,7 @@ class Api:
         Raises:
             ApiError: no answer, an error status, or no JSON.
         """
-        wanted = {name: value for name, value in parameters.items() if value is not None}
-        try:
-            answer = self._client.get(path, params=wanted, headers={"Accept": "application/json"})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            address = self._client.base_url
-            raise ApiError(f"{address} does not answer ({error})") from None
-        if answer.is_error:
-            message = f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}"
-            raise ApiError(message, answer.status_code)
+        answer = self._answer(path, "application/json", parameters)
         try:
             document = answer.json()
         except ValueError:
@@ -70,6 +62,26 @@ class Api:
         if not isinstance(document, dict):
             raise ApiError(f"{answer.url} did not answer with a JSON object. Is the address right?")
         return document
+
+    def get_bytes(self, path: str, media_type: str) -> bytes:
+        """What is at `path`, as it is.
+
+        Raises:
+            ApiError: no answer, or an error status.
+        """
+        return self._answer(path, media_type, {}).content
+
+    def _answer(self, path: str, media_type: str, parameters: dict[str, Any]) -> httpx.Response:
+        wanted = {name: value for name, value in parameters.items() if value is not None}
+        try:
+            answer = self._client.get(path, params=wanted, headers={"Accept": media_type})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            address = self._client.base_url
+            raise ApiError(f"{address} does not answer ({error})") from None
+        if answer.is_error:
+            message = f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}"
+            raise ApiError(message, answer.status_code)
+        return answer
 
     def ask(self, path: str, read: Callable[[dict[str, Any]], T], **parameters: Any) -> T:
         """What `read` makes of the answer of `get`.

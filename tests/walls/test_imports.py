@@ -85,7 +85,7 @@ def test_the_library_loads_no_instrumented_library_by_itself() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("room", ["cli", "client", "doctor", "demo", "init", "mcp", "terminal"])
+@pytest.mark.parametrize("room", ["cli", "client", "doctor", "demo", "files", "init", "mcp", "terminal"])
 def test_tools_speak_http_to_the_nest_and_import_nothing_of_it(room: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
