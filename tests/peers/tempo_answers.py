@@ -37,6 +37,12 @@ CONFIG = """\
 stream_over_http_enabled: true
 server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_port: {grpc}}}
 distributor: {{receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}}}
+# Every path it writes to, so that nothing is found but what was sent; spans of the last hour are recent ones.
+live_store:
+  wal: {{path: {folder}/live, ingestion_time_range_slack: 1h}}
+  partition_ring: {{min_partition_owners_duration: 0s}}
+  shutdown_marker_dir: {folder}/marker
+backend_scheduler: {{local_work_path: {folder}/work}}
 memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}}}
 storage: {{trace: {{backend: local, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
 usage_report: {{reporting_enabled: false}}
@@ -52,7 +58,8 @@ def start_tempo(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Clie
     log = stack.enter_context((folder / "log").open("w"))
     process = subprocess.Popen([binary, f"-config.file={config}"], stdout=log, stderr=log, cwd=folder)  # noqa: S603 - the peer
     stack.callback(process.wait)
-    stack.callback(process.terminate)
+    # Its data is thrown away, so there is nothing to be waited for; asked to end it may never do so.
+    stack.callback(process.kill)
     api = stack.enter_context(httpx.Client(base_url=f"http://{LOOPBACK}:{ports['http']}", timeout=30))
     otlp = stack.enter_context(httpx.Client(base_url=f"http://{LOOPBACK}:{ports['otlp']}", timeout=30))
 

@@ -60,9 +60,14 @@ def _group(values: Floats, _: Mask) -> Floats:
 
 
 def _stdvar(values: Floats, present: Mask) -> Floats:
-    count = _count(values, present)
-    difference = np.where(present, values - _sum(values, present) / count, 0.0)
-    variance: Floats = (difference * difference).sum(axis=0) / count
+    # Welford's way, row by row, so that the last digits are those of Prometheus.
+    count, average, total = (np.zeros(values.shape[1]) for _ in range(3))
+    for row, there in zip(values, present, strict=True):
+        count += there
+        delta = row - average
+        average = np.where(there, average + delta / np.maximum(count, 1), average)
+        total = np.where(there, total + delta * (row - average), total)
+    variance: Floats = np.where(np.isfinite(total), total, np.nan) / count
     return variance
 
 
@@ -112,7 +117,8 @@ def aggregated(
     """
     name = node.operator
     if name not in _NATIVE and vector.histograms is not None and vector.native().any():
-        notes.info(f"ignored histogram in {name} aggregation", node.expression)
+        place = node if name in {"topk", "bottomk"} else node.expression
+        notes.info(f"ignored histogram in {name} aggregation", place)
         vector = Vector(vector.labels, vector.values, vector.numbers())
         vector = vector.rows(np.flatnonzero(vector.present.any(axis=1)).tolist())
     if name in SIMPLE:
@@ -127,6 +133,10 @@ def aggregated(
         return _quantiles(vector, parameter.values, node, notes)
     if np.isnan(parameter.values).any():
         raise ExecutionError(f"the parameter of {name} is NaN")
+    if name != "limit_ratio" and parameter.values.max() < 1:
+        return empty(vector.values.shape[1])
+    if name != "limit_ratio" and (np.abs(parameter.values) >= 2.0**63).any():
+        raise ExecutionError(f"the parameter of {name} is larger than any whole number here")
     if name == "limit_ratio":
         return limit_ratio(vector, parameter.values, node, notes)
     grouped = list(groups(vector, node).values())

@@ -136,7 +136,9 @@ def _matched(node: Binary, many: Vector, one: Vector, notes: Annotations, *, swa
     matching, steps = node.matching, many.values.shape[1]
     # As in Prometheus, whose sides are those after many and one changed places.
     fill_one, fill_many = matching.fill_right, matching.fill_left
-    partners = _unique(one, matching, "left" if swapped else "right")
+    # Where a side is empty nothing matches, so that nothing can match twice.
+    relevant = many.present.any(axis=0) | (fill_one is not None) | (fill_many is not None)
+    partners = _unique(one, matching, "left" if swapped else "right", relevant)
     seen: dict[tuple[tuple[str, str], ...], Mask] = {}
     rows: list[_Row] = []
     for row, row_labels in enumerate(many.labels):
@@ -222,7 +224,9 @@ def _combined_row(
     return _Side(labels, values, histograms, there & keep)
 
 
-def _unique(vector: Vector, matching: Matching, side: str) -> dict[tuple[tuple[str, str], ...], _Side]:
+def _unique(
+    vector: Vector, matching: Matching, side: str, relevant: Mask
+) -> dict[tuple[tuple[str, str], ...], _Side]:
     """The one series of each signature; several may share it as long as they are never there together."""
     found: dict[tuple[tuple[str, str], ...], _Side] = {}
     for row, labels in enumerate(vector.labels):
@@ -234,7 +238,7 @@ def _unique(vector: Vector, matching: Matching, side: str) -> dict[tuple[tuple[s
             found[name] = _Side(labels, vector.values[row].copy(), copy, vector.present[row].copy())
             continue
         mask = vector.present[row]
-        if (known.present & mask).any():
+        if (known.present & mask & relevant).any():
             pair = ", ".join(sorted((shown(known.labels), shown(labels))))
             raise ExecutionError(
                 f"found duplicate series for the match group {shown(dict(name))} on the {side} hand-side"

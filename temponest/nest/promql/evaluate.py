@@ -330,5 +330,8 @@ def _equal_labels(node: Expression) -> Labels:
     return {
         matcher.name: matcher.value
         for matcher in selector.matchers
-        if matcher.operator == "=" and names.count(matcher.name) == 1 and matcher.name != NAME
+        if matcher.operator == "="
+        and matcher.value
+        and names.count(matcher.name) == 1
+        and matcher.name != NAME
     }

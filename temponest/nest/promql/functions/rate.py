@@ -115,9 +115,9 @@ def _rows(
         series.values[first] if counter else None,
         change,
     )
-    result: Floats = change * factor
     if per_second:
-        result = result / ((matrix.ends[there] - matrix.starts[there]) / 1000)
+        factor = factor / ((matrix.ends[there] - matrix.starts[there]) / 1000)
+    result: Floats = change * factor
     return result
 
 

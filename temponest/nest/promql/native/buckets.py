@@ -59,7 +59,7 @@ def ascending(histogram: Histogram) -> Iterator[Bucket]:
         lower, upper = bounds(histogram, index)
         if count:
             yield Bucket(-upper, -lower, count)
-    if histogram.zero_count:
+    if histogram.zero_count > 0:
         yield zero_bucket(histogram)
     for index, count in sorted(histogram.positive.items()):
         lower, upper = bounds(histogram, index)
