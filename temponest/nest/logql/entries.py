@@ -9,11 +9,14 @@ import numpy as np
 from ..model.budget import Budget
 from ..model.log import LogSource, UnreadableError
 from ..model.source import CancelledError
-from .errors import QueryStoppedError
+from .errors import QueryStoppedError, TooLargeError
 from .frame import Entry, Frame
 from .pipeline import run
 from .select import request
 from .tree import LogQuery
+
+# Of one answer. It is held a few times over while it becomes JSON.
+MAX_CHARACTERS = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ def entries(
 
     Raises:
         QueryStoppedError: time ran out before there was any.
+        TooLargeError: the lines are too long to be given out at once.
         CancelledError: nobody waits any more.
     """
     best = _Best(limit, newest_first)
@@ -97,9 +101,16 @@ class _Best:
     def entries(self) -> list[Entry]:
         """The lines in order, each once: what a sender repeats is one line."""
         every: list[Entry] = []
+        size = 0
         for frame in self.frames:
             try:
-                every += frame.entries()
+                for entry in frame.entries():
+                    size += len(entry.line) + sum(map(len, entry.labels.values()))
+                    if size > MAX_CHARACTERS:
+                        raise TooLargeError(
+                            f"the lines have more than {MAX_CHARACTERS:,} characters; ask for fewer with limit"
+                        )
+                    every.append(entry)
             except UnreadableError:
                 continue
         found: dict[tuple[object, ...], Entry] = {}

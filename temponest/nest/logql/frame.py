@@ -138,7 +138,7 @@ class Frame:
 
     def entries(self) -> Iterator[Entry]:
         """The records whole."""
-        times, lines = self.batch.times().tolist(), self.lines()
+        lines = self._lines
         for row, record in enumerate(self.batch.records()):
             stream, known, parsed = stream_labels(record.resource), metadata(record), dict[str, str]()
             own = frozenset(stream)
@@ -154,9 +154,10 @@ class Frame:
                     for labels in (stream, known, parsed):
                         for name in labels.keys() - layer.only:
                             del labels[name]
-            line = lines.values[lines.codes[row]]
+            # Of a record that is read whole, the column of lines need not be read besides.
+            line = text_of(record.body) if lines is None else lines.values[lines.codes[row]]
             known = {name: value for name, value in known.items() if name not in stream}
-            yield Entry(times[row], line, stream, known, dict(sorted(parsed.items())))
+            yield Entry(record.time_ns, line, stream, known, dict(sorted(parsed.items())))
 
     def _parsed(self, layer: Layer, name: str) -> list[Texts]:
         """A label that was found in lines, where the stream has none of that name; else with a suffix."""

@@ -47,7 +47,7 @@ LOG_FIXED = pa.schema(
         ("observed_ns", pa.int64()),
         ("severity", pa.int8()),  # OTLP's number, 0 to 24
         ("severity_text", TEXT),  # null when empty
-        ("body", TEXT),  # as a line of text; null when there is none
+        ("body", pa.string()),  # as a line of text, hardly ever twice the same; null when there is none
         ("body_value", WIRE),  # opentelemetry.proto.common.v1.AnyValue; null where the body is a string
         ("event_name", TEXT),  # null when empty
         ("trace_id", pa.binary(16)),  # null where the record belongs to no trace

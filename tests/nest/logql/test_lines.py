@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from temponest.nest.logql import entries
 from temponest.nest.logql.engine import Engine
 from temponest.nest.logql.entries import Entries
-from temponest.nest.logql.errors import InvalidQueryError
+from temponest.nest.logql.errors import InvalidQueryError, TooLargeError
 from temponest.nest.logql.frame import Entry
 from temponest.nest.model.budget import Budget
 
@@ -203,6 +204,15 @@ def test_lines_have_no_value_at_one_time(engine: Engine) -> None:
 def test_more_entries_than_are_given_out_are_refused(engine: Engine) -> None:
     with pytest.raises(InvalidQueryError, match="at most 5,000 entries"):
         ask(engine, ALL, limit=5_001)
+
+
+def test_lines_that_are_too_long_together_are_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "MAX_CHARACTERS", 200)
+    assert len(ask(engine, ALL, limit=1)) == 1
+    with pytest.raises(TooLargeError, match="ask for fewer with limit"):
+        ask(engine, ALL)
 
 
 def test_every_label_of_an_entry_can_be_filtered_by(engine: Engine) -> None:

@@ -69,29 +69,22 @@ class LogDecoder:
 
     def _bodies(self, encoded: pa.BinaryArray) -> dict[str, pa.Array]:
         """The body as a line of text, and as it was sent where it is no string."""
-        distinct = encoded.dictionary_encode()
-        lines = string(self._wire.strings(distinct.dictionary))
+        lines = string(self._wire.strings(encoded))
         if not lines.null_count:
-            return {
-                "body": pa.DictionaryArray.from_arrays(distinct.indices, lines),
-                "body_value": pa.nulls(len(encoded), WIRE),
-            }
-        others = np.flatnonzero(lines.is_null().to_numpy(zero_copy_only=False))
-        encoded_others = distinct.dictionary.take(pa.array(others))
-        texts = lines.to_pylist()
-        # Where a body is in the dictionary of those that are no strings; -1 for strings and for none.
-        at, empty = np.full(len(lines), -1, np.int32), np.zeros(len(lines), np.bool_)
-        for number, (index, one) in enumerate(zip(others.tolist(), encoded_others.to_pylist(), strict=True)):
-            value = otlp.value(AnyValue.FromString(one))
-            texts[index], empty[index] = text_of(value), value is None
-            at[index] = -1 if value is None else number
-        codes = distinct.indices.to_numpy()
-        of = at[codes]
+            return {"body": lines, "body_value": pa.nulls(len(encoded), WIRE)}
+        others = lines.is_null()
+        distinct = encoded.filter(others).dictionary_encode()
+        values = [otlp.value(AnyValue.FromString(one)) for one in distinct.dictionary.to_pylist()]
+        texts = pa.array([None if value is None else text_of(value) for value in values], pa.string())
+        at = distinct.indices.to_numpy()
+        nothing = np.array([value is None for value in values], np.bool_)[at]
+        codes = np.full(len(encoded), -1, np.int32)
+        codes[np.flatnonzero(others.to_numpy(zero_copy_only=False))] = np.where(nothing, -1, at)
         return {
-            "body": pa.DictionaryArray.from_arrays(
-                pa.array(codes, mask=empty[codes]), pa.array(texts, pa.string())
+            "body": pc.replace_with_mask(lines, others, texts.take(distinct.indices)),
+            "body_value": pa.DictionaryArray.from_arrays(
+                pa.array(codes, mask=codes < 0), distinct.dictionary
             ),
-            "body_value": pa.DictionaryArray.from_arrays(pa.array(of, mask=of < 0), encoded_others),
         }
 
 

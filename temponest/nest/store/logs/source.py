@@ -96,12 +96,10 @@ def _rows(block: Block, request: LogRequest) -> Ints:
         of_trace[rows_of_traces(block.read(["trace_id"]).column("trace_id"), request.trace_ids)] = True
         mask &= of_trace
     if request.texts and mask.any():
-        body = columns_of(block.read(["body"]), "body")
+        # Records without a body have an empty line.
+        body = columns_of(block.read(["body"]), "body").fill_null("")
         for one in request.texts:
-            # Records without a body have an empty line.
-            mask &= np.where(
-                body.is_null().to_numpy(zero_copy_only=False), _holds(pa.array([""]), one)[0], False
-            ) | spread(_holds(body.dictionary, one), body)
+            mask &= _holds(body, one)
     return np.flatnonzero(mask)
 
 
@@ -116,7 +114,7 @@ def _holds(lines: pa.StringArray, one: TextFilter) -> Mask:
                 hit = pc.match_substring_regex(lines, text)
         except pa.ArrowInvalid:
             return np.ones(len(lines), np.bool_)
-        found |= hit.fill_null(False).to_numpy(zero_copy_only=False)
+        found |= hit.to_numpy(zero_copy_only=False)
     return found if one.operator in _ANY else ~found
 
 
