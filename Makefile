@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock pages clean
+.PHONY: help demo test lint bench lock pages docs clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: $(READY_DEV) lazy-pages ## Run every test against real PostgreSQL, Valkey 
 pages: $(READY) ## Build the pages (Node from PATH, else from a wheel).
 	@$(BIN)/python web/build.py
 
+docs: $(READY_DEV) ## Build the documentation site into build/docs/html.
+	@$(BIN)/python docs/site/build.py
+
 # Without Node or its registry the demo and the tests run without pages, and say so.
 .PHONY: lazy-pages
 lazy-pages: $(READY)
@@ -48,7 +51,7 @@ lazy-pages: $(READY)
 lint: $(READY_DEV) ## Check style and types, tests included.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy shared services temponest tests benchmarks docker deploy web/build.py
+	@$(BIN)/mypy shared services temponest tests benchmarks docker deploy docs/site web/build.py
 
 bench: $(READY_DEV) ## Measure against the named peers and print the tables.
 	@$(BIN)/python -m benchmarks $(ARGS)
