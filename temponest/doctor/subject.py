@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -25,6 +26,7 @@ class Subject:
         token: bearer token of both APIs.
         wait: seconds until what was sent must be found; a Collector that samples traces needs more.
         service: `module:app` to import and look at; None leaves that out.
+        python: the interpreter that has what the service needs.
         environ: the variables; those of this process.
     """
 
@@ -34,6 +36,7 @@ class Subject:
     token: str | None = field(default=None, repr=False)
     wait: float = 3.0
     service: str | None = None
+    python: str = sys.executable
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
     def target(self, signal: Signal) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,17 @@ def test_fastapi_switched_off_without_the_middleware(tmp_path: Path, monkeypatch
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "redis,fastapi")
     result = examine(tmp_path, monkeypatch, HEALTHY.replace("app.add_middleware(TracingMiddleware)", ""))
     assert "TracingMiddleware is not added" in first(result).what
+
+
+def test_an_interpreter_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    python.chmod(0o755)
+    subject = Subject(service="shop:app", python=str(python))
+    finding = first(diagnose(subject, [Check("service", service.check, deadline=70.0)]))
+    assert f"TempoNest's library is not installed for {python}" in finding.what
+    assert "--python" in finding.fix
 
 
 def test_a_module_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+from pathlib import Path
 
 import click
 
 
+def _active_python() -> str:
+    """The interpreter of the active virtual environment, which may be another one than this command has."""
+    folder = os.environ.get("VIRTUAL_ENV")
+    for name in ("bin/python", "Scripts/python.exe"):
+        if folder and (Path(folder) / name).exists():
+            return str(Path(folder) / name)
+    return sys.executable
+
+
 @click.command()
 @click.option("--service", metavar="MODULE:APP", help="Application, or what makes it, to import and look at.")
+@click.option(
+    "--python",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The service's interpreter.  [default: the active virtual environment's]",
+)
 @click.option("--endpoint", help="Where it sends to, if code gives it; else the environment's.")
 @click.option("--tempo", help="Address of Tempo's API.  [default: port 3200 of the receiver's host]")
 @click.option("--prometheus", help="Address of Prometheus' API.  [default: port 9090 of the receiver's host]")
@@ -25,6 +42,7 @@ import click
 def command(
     ctx: click.Context,
     service: str | None,
+    python: str | None,
     endpoint: str | None,
     tempo: str | None,
     prometheus: str | None,
@@ -40,6 +58,7 @@ def command(
     \b
     temponest doctor
     temponest doctor --service app.main:app --endpoint http://localhost:4317
+    temponest doctor --service app.main:app --python ../shop/.venv/bin/python
     """
     from temponest.doctor import report
     from temponest.doctor.run import diagnose
@@ -58,6 +77,7 @@ def command(
                 token=token,
                 wait=wait,
                 service=service,
+                python=python or _active_python(),
             )
         )
     finally:

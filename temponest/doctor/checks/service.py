@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -74,7 +73,7 @@ def _introspect(subject: Subject) -> dict[str, Any] | Finding:
     }
     try:
         done = subprocess.run(  # noqa: S603 - the user's own service, named on the command line
-            [sys.executable, "-m", "temponest.doctor.introspect", service],
+            [subject.python, "-m", "temponest.doctor.introspect", service],
             capture_output=True,
             check=False,
             env=environment,
@@ -87,6 +86,12 @@ def _introspect(subject: Subject) -> dict[str, Any] | Finding:
             f"importing {service} takes more than {TIMEOUT:.0f} s",
             "it cannot be looked at",
             "move work out of the module into the application's lifespan",
+        )
+    if "No module named" in done.stderr and "temponest" in done.stderr:
+        return error(
+            f"TempoNest's library is not installed for {subject.python}",
+            f"{service} runs without telemetry, or by another interpreter",
+            "pip install it in the service's environment, or give its interpreter by --python",
         )
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if not lines:
