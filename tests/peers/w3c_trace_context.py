@@ -61,7 +61,7 @@ def main(checkout: str) -> int:
 
 def wait_for(address: str) -> None:
     """Wait until the service answers, whatever it answers."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             urllib.request.urlopen(address)  # noqa: S310 - an http address of ours
