@@ -108,7 +108,8 @@ class _Best:
                     size += len(entry.line) + sum(map(len, entry.labels.values()))
                     if size > MAX_CHARACTERS:
                         raise TooLargeError(
-                            f"the lines have more than {MAX_CHARACTERS:,} characters; ask for fewer with limit"
+                            f"the lines have more than {MAX_CHARACTERS:,} characters; "
+                            "ask for fewer with limit"
                         )
                     every.append(entry)
             except UnreadableError:
