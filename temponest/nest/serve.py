@@ -40,6 +40,9 @@ SERIES_SHARE = 8
 # Seconds for requests that are under way when the nest is told to stop; the whole stop takes under 5.
 GRACE = 2.0
 
+# Seconds for writing what is recent as a segment after that; it takes half a second.
+REST = 1.5
+
 # A thread that wants the interpreter gets it after so many seconds. A question needs it again after each
 # read, and with Python's default of 5 ms it waits that long each time for the thread that decodes.
 SWITCH_SECONDS = 0.0005
@@ -146,6 +149,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         store.flush()
         derived.emit()
         series.seal()
+        store.rest(REST)
     finally:
         store.close()
 

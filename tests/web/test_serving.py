@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from temponest.nest.api import tempo
-from temponest.nest.api.pages import Forward, create_app
+from temponest.nest.api.pages import create_app
+from temponest.nest.api.pages.forward import Forward
 from temponest.nest.api.server import Security
 from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving

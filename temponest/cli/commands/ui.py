@@ -45,7 +45,8 @@ def command(
     """
     import uvicorn
 
-    from temponest.nest.api.pages import Forward, create_app
+    from temponest.nest.api.pages import create_app
+    from temponest.nest.api.pages.forward import Forward
     from temponest.nest.api.server import Security, require_safe_bind
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -165,6 +166,16 @@ class Store:
         self.flush()
         self._writer.request_seal()
         self._keeper.settle()
+
+    def rest(self, seconds: float) -> None:
+        """Write what is recent as segments before `close`, so that the next start reads nothing again.
+
+        What is not written after `seconds` stays in the log, as it does when the process is killed.
+        """
+        deadline = time.monotonic() + seconds
+        self._writer.request_seal(seconds)
+        with self._view.changed:
+            self._view.changed.wait_for(lambda: self._view.now.frozen is None, deadline - time.monotonic())
 
     def close(self) -> None:
         """Stop accepting, write what is queued, give the folder back. What is recent stays in the log."""

@@ -150,12 +150,12 @@ class Writer:
             self._changed.wait_for(lambda: self._last >= target)
             self._flushing -= 1
 
-    def request_seal(self) -> None:
-        """Have the recent buffer sealed now, small or not, and wait until it is handed over."""
+    def request_seal(self, seconds: float | None = None) -> None:
+        """Have the recent buffer sealed now, small or not, and wait so long until it is handed over."""
         with self._changed:
             self._seal_asked = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._seal_asked or self._stopping)
+            self._changed.wait_for(lambda: not self._seal_asked or self._stopping, seconds)
 
     def seal(self) -> None:
         """Hand the recent buffer to the keeper; waits while the one before is still being written."""

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import gzip
 import secrets
+import zlib
+from collections.abc import Callable
 from typing import cast
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -112,6 +117,32 @@ def test_a_receiver_with_a_token_takes_nothing_without_it(nest: Nest) -> None:
         assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.UNAUTHENTICATED
         assert call(b"", timeout=10, metadata=(("authorization", "Bearer secret"),)) == b""
     server.stop(0).wait()
+
+
+def _changed(spans: int, at: int, byte: int) -> bytes:
+    """A request of which one byte is another."""
+    whole = request(b"t" * 16, spans, text="x").SerializeToString()
+    return whole[:at] + bytes((byte,)) + whole[at + 1 :]
+
+
+@settings(deadline=None)
+@given(
+    body=st.binary(max_size=300)
+    | st.builds(_changed, st.integers(0, 3), st.integers(0, 300), st.integers(0, 255)),
+    signal=st.sampled_from(Signal),
+    packed=st.sampled_from([bytes, gzip.compress, zlib.compress]),
+)
+def test_no_bytes_at_all_stop_the_receiver(
+    nest: Nest, body: bytes, signal: Signal, packed: Callable[[bytes], bytes]
+) -> None:
+    """Raw messages, some of them compressed: taken, or refused as what cannot be read."""
+    code = grpc.StatusCode.OK
+    try:
+        export(nest, packed(body), signal)
+    except grpc.RpcError as error:
+        code = cast("grpc.Call", error).code()
+    assert code in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT)
+    assert export(nest, b"", signal) == b""
 
 
 def test_the_official_exporter_delivers(nest: Nest) -> None:

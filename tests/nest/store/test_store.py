@@ -41,6 +41,20 @@ def test_a_reopened_store_has_what_was_acknowledged(tmp_path: Path) -> None:
     assert len(found[trace_id(7)]) == 1
 
 
+def test_a_store_that_rested_has_nothing_to_read_again_at_the_next_start(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.start()
+    store.append(Signal.TRACES, body(Given(trace=7))).result()
+    store.flush()
+    store.rest(60)
+    store.close()
+    again = Store.open(tmp_path)
+    again.start()
+    stats = again.stats()
+    again.close()
+    assert (stats.segment_spans, stats.recent_spans, stats.decoded_spans) == (1, 0, 0)
+
+
 def test_a_second_start_names_the_process_that_holds_the_folder(tmp_path: Path) -> None:
     import os
 
