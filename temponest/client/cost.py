@@ -11,9 +11,9 @@ WINDOW = "5m"
 PART = "temponest_telemetry_part"
 # The share of traces that the advice keeps.
 KEPT = 0.1
-# Parts that are paid for spans alone: a trace that is not kept spares most of them.
-OF_SPANS = frozenset({"server", "custom", "export", "asyncpg", "httpx", "redis", "requests", "client"})
 INSTRUMENTATIONS = frozenset({"asyncpg", "httpx", "redis", "requests"})
+# Parts that are paid for spans: a trace that is not kept spares most of them.
+OF_SPANS = INSTRUMENTATIONS | {"server", "custom", "deferred", "export", "client"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One series: the aggregated state of one attribute set of one stream.
 
 Every update and every read holds the series' lock, so points are exact under threads and never torn. The
-lock is re-entrant because a signal handler or a finalizer may record while the same thread is recording.
+lock is re-entrant because a signal handler or a finalizer may record while the same thread is recording. It
+is taken without `with`, which costs twice as much, and inside of `try`, as an interrupt may come right after.
 """
 
 from __future__ import annotations
@@ -89,13 +90,17 @@ class SumSeries(NumberSeries):
 
     def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Add `amount`."""
-        with self.lock:
+        lock = self.lock
+        try:
+            lock.acquire()
             if not self.retired:
                 self.value += amount
                 self.seen = seen = self.seen + 1
                 if seen >= self.due:
                     self.due = self.reservoir.offer(0, seen, amount, attributes, self.attributes, context)
                 return
+        finally:
+            lock.release()
         self.successor().record(amount, attributes, context)
 
     def collect(self, now: int) -> NumberPoint:
@@ -120,11 +125,15 @@ class ObservedSumSeries(NumberSeries):
 
     def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Take an observed total; several for one attribute set of one collection are summed."""
-        with self.lock:
+        lock = self.lock
+        try:
+            lock.acquire()
             self.value = amount if self.value is None else self.value + amount
             self.seen = seen = self.seen + 1
             if seen >= self.due:
                 self.due = self.reservoir.offer(0, seen, amount, attributes, self.attributes, context)
+        finally:
+            lock.release()
 
     def collect(self, now: int) -> NumberPoint | None:
         """The point of this collection, or None if no callback reported this attribute set."""
@@ -154,13 +163,17 @@ class LastValueSeries(NumberSeries):
 
     def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Replace the value."""
-        with self.lock:
+        lock = self.lock
+        try:
+            lock.acquire()
             if not self.retired:
                 self.value = amount
                 self.seen = seen = self.seen + 1
                 if seen >= self.due:
                     self.due = self.reservoir.offer(0, seen, amount, attributes, self.attributes, context)
                 return
+        finally:
+            lock.release()
         self.successor().record(amount, attributes, context)
 
     def collect(self, now: int) -> NumberPoint | None:
@@ -199,7 +212,9 @@ class HistogramSeries(Series):
     def record(self, amount: float, attributes: Attributes | None, context: Where) -> None:
         """Count `amount` in its bucket; bounds are inclusive above."""
         bucket = bisect_left(self.bounds, amount)
-        with self.lock:
+        lock = self.lock
+        try:
+            lock.acquire()
             if not self.retired:
                 self.sum += amount
                 if amount > self.max:
@@ -214,6 +229,8 @@ class HistogramSeries(Series):
                         bucket, count - before, amount, attributes, self.attributes, context
                     )
                 return
+        finally:
+            lock.release()
         self.successor().record(amount, attributes, context)
 
     def collect(self, now: int) -> HistogramPoint:

@@ -18,7 +18,8 @@ SAYS = {
     "server": "the request's own span",
     "metrics": "MetricsMiddleware",
     "custom": "spans of the code",
-    "export": "encoding and sending, in threads of its own",
+    "deferred": "encoding spans and recording durations, after the answer",
+    "export": "sending, in threads of its own",
     "client": "asyncpg, httpx, redis, requests",
 }
 
