@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +121,7 @@ class HttpCollector:
     A reply is a status, headers and a body.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         collector = self
         self.names: list[str] = []
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -156,6 +157,11 @@ class HttpCollector:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            # The handshake belongs to the thread of the connection, which may fail in it.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -168,9 +174,9 @@ class HttpCollector:
 
 
 @contextlib.contextmanager
-def http_collector() -> Iterator[HttpCollector]:
+def http_collector(tls: ssl.SSLContext | None = None) -> Iterator[HttpCollector]:
     """A running OTLP/HTTP receiver."""
-    collector = HttpCollector()
+    collector = HttpCollector(tls)
     try:
         yield collector
     finally:

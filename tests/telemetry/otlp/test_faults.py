@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from typing import Any
@@ -257,6 +258,25 @@ def test_tls_with_the_wrong_certificate_sends_nothing_and_says_what_to_set(
             assert collector.names == []
             assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in caplog.messages[0] or trusted in caplog.messages[0]
             assert settled(queue)
+
+
+def test_tls_over_http_trusts_and_shows_the_certificates_it_was_given() -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(CERTIFICATES / "ca.pem"))
+    context.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    with http_collector(context) as collector:
+        to = target(
+            collector.port,
+            "http/protobuf",
+            secure=True,
+            certificate=str(CERTIFICATES / "ca.pem"),
+            client_certificate=str(CERTIFICATES / "client.pem"),
+            client_key=str(CERTIFICATES / "client.key"),
+        )
+        with pipeline(to) as queue:
+            queue.put(b"", record("secret"))
+            assert queue.flush(10)
+        assert collector.names == ["secret"]
 
 
 def test_headers_are_sent_and_never_shown() -> None:
