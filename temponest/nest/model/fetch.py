@@ -47,7 +47,7 @@ class Attribute:
     Intrinsic names are TraceQL's: `name`, `kind`, `status`, `statusMessage`, `duration`, `traceDuration`,
     `rootName`, `rootServiceName`, `trace:id`, `span:id`, `span:parentID`, `event:name`, `link:traceID`,
     `link:spanID`, `instrumentation:name`, `instrumentation:version`. A root has no `span:parentID`; texts
-    that a span does not set are empty, not absent.
+    that a span does not set are empty, not absent, and so are those of a root that has not arrived.
     """
 
     scope: AttributeScope

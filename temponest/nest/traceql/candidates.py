@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model.budget import Budget
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operator
+from ..model.regex import matcher
 from ..model.source import SpanSource
 from .conditions import Needs, fetch_request, filter_needs, stage_needs
 from .trace_totals import passing_traces, totals_test
@@ -112,5 +113,13 @@ def _root_needs(needs: Needs) -> Iterator[Needs]:
     for condition in needs.conditions if needs.all_conditions else ():
         own = _ROOT_FIELDS.get(condition.attribute.name)
         intrinsic = condition.attribute.scope is AttributeScope.INTRINSIC
-        if own and intrinsic and condition.operator in (Operator.EQ, Operator.MATCH):
+        if own and intrinsic and _never_empty(condition):
             yield Needs((Condition(own, condition.operator, condition.operands), _IS_ROOT))
+
+
+def _never_empty(condition: Condition) -> bool:
+    """Whether a condition cannot hold for a trace without a root, whose root's name is empty."""
+    texts = [one for one in condition.operands if isinstance(one, str)]
+    if condition.operator is Operator.EQ:
+        return "" not in texts
+    return condition.operator is Operator.MATCH and not any(matcher(text)("") for text in texts)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..model.span import Value
 from .intervals import Floats
-from .printer import print_node
 from .tree import Literal, MetricsMath, SecondStage, Threshold, TopK, Type
 
 Labels: TypeAlias = tuple[tuple[str, Value], ...]
@@ -129,8 +128,13 @@ def arithmetic(node: MetricsMath, left: SeriesList | float, right: SeriesList | 
         if a is not None and b is not None:
             values = _apply(node.operator, a.values, b.values)
             exemplars = [*a.exemplars, *b.exemplars] if a is not b else a.exemplars
-            joined.append(Series(key or ((NAME, print_node(node)),), values, exemplars))
+            name = f"({_name(a)} {node.operator} {_name(b)})"
+            joined.append(Series(key or ((NAME, name),), values, exemplars))
     return joined
+
+
+def _name(series: Series) -> str:
+    return next((str(value) for label, value in series.labels if label == NAME), "")
 
 
 def _own_labels(series: Series) -> Labels:

@@ -162,7 +162,10 @@ class _Tempo:
 
     async def tags_v1(self, request: Request) -> Response:
         scopes = await self._names(request)
-        return reply.tags_v1(name for names in scopes.values() for name in names)
+        # What is built in is a scope of its own, which this older request does not have.
+        return reply.tags_v1(
+            name for scope, names in scopes.items() if scope != AttributeScope.INTRINSIC for name in names
+        )
 
     async def tags_v2(self, request: Request) -> Response:
         return reply.tags_v2(await self._names(request))
