@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from temponest.nest.model.signal import Signal
 from temponest.nest.store.catalog import Entry
 from temponest.nest.store.limits import Limits
 from temponest.nest.store.merge_policy import groups
@@ -75,3 +76,18 @@ def test_two_noisy_services_end_with_equal_shares() -> None:
     kept = entries(*[(10, "a")] * 6, *[(10, "b")] * 2)
     gone = names(too_many(kept, 40))
     assert gone == [1, 2, 3, 4]
+
+
+def of_signals(rows: int, *signals: Signal) -> list[Entry]:
+    described = entries(*[(rows, "shop")] * len(signals))
+    return [entry.replaced(signal=signal) for entry, signal in zip(described, signals, strict=True)]
+
+
+def test_many_log_records_evict_log_records_and_no_spans() -> None:
+    kept = of_signals(10, Signal.TRACES, Signal.TRACES, *[Signal.LOGS] * 4)
+    assert names(too_many(kept, 40)) == [3, 4]
+
+
+def test_spans_and_log_records_are_never_merged() -> None:
+    found = groups(of_signals(10, *[Signal.TRACES, Signal.LOGS] * 4), LIMITS)
+    assert [names(group) for group in found] == [[1, 3, 5, 7], [2, 4, 6, 8]]
