@@ -120,6 +120,18 @@ def test_direction_and_limit_choose_the_lines(client: TestClient) -> None:
     assert [stream["values"] for stream in found["result"]] == [[[str(EPOCH), "first"]]]
 
 
+def test_what_a_sender_repeats_is_one_line(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, limits=Limits(linger_seconds=0.0))
+    store.start()
+    for _ in range(2):
+        store.append(Signal.LOGS, log_body(GivenLog("again", EPOCH))).result(timeout=60)
+    store.flush()
+    with TestClient(create_app(store.logs), base_url="http://localhost") as client:
+        found = data(client, "query_range", query=AUTH, **WINDOW)
+    store.close()
+    assert [value[1] for stream in found["result"] for value in stream["values"]] == ["again"]
+
+
 def test_a_volume_has_a_value_a_step_and_level(client: TestClient) -> None:
     found = data(
         client,

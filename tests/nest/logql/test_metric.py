@@ -108,6 +108,30 @@ def test_a_line_counts_at_every_step_whose_window_holds_it(engine: Engine) -> No
     assert counts == {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 1}
 
 
+def test_a_line_between_two_steps_counts_at_the_second(engine: Engine) -> None:
+    start = EPOCH + 5 * SECOND
+    result = engine.range(
+        f"sum(count_over_time({ALL}[10s]))", start, start + 20 * SECOND, Budget(), step_ns=10 * SECOND
+    )
+    assert isinstance(result, Result)
+    assert [value for row in result.rows for _, value in row.samples] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"sum by (service_name) (count_over_time({ALL}[2m]))",
+        f"sum(count_over_time({ALL}[2m])) by (service_name)",
+        f"topk(9, sum by (service_name) (rate({ALL}[2m])))",
+    ],
+)
+def test_a_sum_counts_no_more_series_than_it_asks_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(counting, "MAX_SERIES", 3)
+    assert len(at(engine, query)) == 3
+
+
 def test_a_pipeline_that_fails_is_told_with_the_remedy(engine: Engine) -> None:
     with pytest.raises(InvalidQueryError, match=r"JSONParserErr.*drop __error__"):
         at(engine, 'sum(count_over_time({service_name="shop"} | json [2m]))')

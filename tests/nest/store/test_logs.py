@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -317,3 +318,26 @@ def test_a_body_that_cannot_be_decoded_is_set_aside_and_the_others_are_kept(
     store.flush()
     assert lines(store, request()) == ["one", "two"]
     assert [path.suffix for path in (tmp_path / "aside").iterdir()] == [".logs"]
+
+
+def test_records_that_are_sealed_do_not_come_twice_from_a_log_that_is_still_there(
+    tmp_path: Path,
+) -> None:
+    def opened() -> Store:
+        store = Store.open(tmp_path, limits=Limits(linger_seconds=0.0))
+        # Covers nothing, so that every restart reads what there is of the log.
+        store.on_decoded(lambda _: None, covered=lambda: 0)
+        store.start()
+        return store
+
+    store = opened()
+    keep_logs(store, GivenLog("once"))
+    # As if the process had died after the catalog was written and before the log was deleted.
+    shutil.copytree(tmp_path / "log", tmp_path / "aside" / "log")
+    store.seal()
+    store.close()
+    shutil.copytree(tmp_path / "aside" / "log", tmp_path / "log", dirs_exist_ok=True)
+    store = opened()
+    assert lines(store, request()) == ["once"]
+    assert store.stats().recent_logs == 0
+    store.close()
