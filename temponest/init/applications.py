@@ -110,6 +110,18 @@ def applications(tree: ast.Module) -> list[Application]:
     return sorted(found.values(), key=lambda one: one.made.lineno)
 
 
+def made_by(tree: ast.Module, app: Application) -> str | None:
+    """The module's name for what a factory or a class makes, `app = create_app()`; None where it has none."""
+    held_as = app.name.rpartition(".")[2] if "." in app.name else None
+    for statement in tree.body:
+        value = getattr(statement, "value", None)
+        called = isinstance(value, ast.Call) and _dotted(value.func) == app.label
+        held = isinstance(value, ast.Attribute) and value.attr == held_as
+        if called or held:
+            return next(_targets(statement), None)
+    return None
+
+
 def _makers(tree: ast.Module) -> set[str]:
     """What FastAPI is called here, with the classes that are made of it."""
     names = set()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .applications import Application, applications
+from .applications import Application, applications, made_by
 from .source import Source, UnsureError
 
 # Not the service, or not its own code.
@@ -67,7 +67,8 @@ class Project:
     @property
     def reference(self) -> str:
         """The application as servers name it, `app.main:app`."""
-        name = self.app.label if self.app.is_module_level else f"{self.app.label}()"
+        made = made_by(self.module.tree, self.app)
+        name = self.app.label if self.app.is_module_level else made or f"{self.app.label}()"
         return f"{dotted(self.root, self.module.source.path)}:{name}"
 
 

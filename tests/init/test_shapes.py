@@ -73,6 +73,14 @@ def test_the_service_runs_with_telemetry_outermost(shape: Shape, tmp_path: Path)
     assert json.loads(done.stdout) == [200, ["MetricsMiddleware", "TracingMiddleware"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "app"), [("factory", "app.main:app"), ("windows", "main:app"), ("class", "server:app")]
+)
+def test_the_application_is_named_as_servers_name_it(name: str, app: str, tmp_path: Path) -> None:
+    shape = next(shape for shape in SHAPES if shape.name == name)
+    assert plan(shape.write(tmp_path), version="0.1.0").app == app
+
+
 def test_ends_of_lines_and_encoding_stay(tmp_path: Path) -> None:
     text = '# -*- coding: latin-1 -*-\r\nfrom fastapi import FastAPI\r\n\r\napp = FastAPI(title="Café")\r\n'
     (tmp_path / "main.py").write_bytes(text.encode("latin-1"))

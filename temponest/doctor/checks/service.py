@@ -85,7 +85,7 @@ def _introspect(subject: Subject) -> dict[str, Any] | Finding:
         return error(
             f"importing {service} takes more than {TIMEOUT:.0f} s",
             "it cannot be looked at",
-            "move work out of the module into the application's lifespan",
+            "run it again when the machine is less busy, or move work out of the module into the lifespan",
         )
     if "No module named" in done.stderr and "temponest" in done.stderr:
         return error(
