@@ -62,9 +62,9 @@ from the test cases by `python -m tests.nest.traceql.make_docs`; each heading li
 | `with (sample = ...)` | may read a part | reads everything: the hint is accepted and changes nothing |
 | `http.status_code` and other renamed attributes | found under that name | found under both names (below) |
 
-
-The questions of the last table, asked of a Tempo 3 and of the nest by `python -m tests.peers.tempo_answers`: of
-245 questions 204 are answered alike, and 41 differ for the reasons above.
+The questions of the last table, asked of a Tempo 3 and of the nest by
+`python -m tests.peers.tempo_answers`: of 245 questions 204 are answered alike, and 41 differ for the reasons
+above.
 
 ## Renamed attributes
 
