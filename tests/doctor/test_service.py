@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -192,6 +193,21 @@ def test_fastapi_switched_off_without_the_middleware(tmp_path: Path, monkeypatch
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "redis,fastapi")
     result = examine(tmp_path, monkeypatch, HEALTHY.replace("app.add_middleware(TracingMiddleware)", ""))
     assert "TracingMiddleware is not added" in first(result).what
+
+
+@pytest.mark.parametrize(
+    ("load", "what", "severity"),
+    [(0.1, "takes more than", Severity.ERROR), (1e6, "as this machine is busy", Severity.WARNING)],
+)
+def test_an_import_that_takes_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float, what: str, severity: Severity
+) -> None:
+    (tmp_path / "shop.py").write_text("import threading\nthreading.Event().wait()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(service, "TIMEOUT", 0.5)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    result = diagnose(Subject(service="shop:app"), [Check("service", service.check, deadline=70.0)])
+    assert (result.severity, what in first(result).what) == (severity, True)
 
 
 def test_an_interpreter_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
