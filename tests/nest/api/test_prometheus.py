@@ -9,11 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from temponest.nest.api.prometheus import create_app
-from temponest.nest.model.series import Exemplar, Labels, Metadata
+from temponest.nest.model.series import Exemplar, Histogram, Labels, Metadata
 from temponest.nest.store.series.store import SeriesStore
 
 API: Labels = (("__name__", "requests_total"), ("job", "api"))
 WEB: Labels = (("__name__", "requests_total"), ("job", "web"))
+NATIVE: Labels = (("__name__", "took_seconds"),)
 DOTTED: Labels = (("__name__", "other"), ("k8s.pod", "one"))
 MINUTE = 60_000
 
@@ -25,6 +26,8 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         series.add(API, index * MINUTE, index * 60.0)
         series.add(WEB, index * MINUTE, index * 30.0)
     series.add(DOTTED, MINUTE, float("nan"))
+    series.add_histogram(NATIVE, MINUTE, Histogram(6, 9.5, 0, 0.25, 1, {1: 2, 2: 1}, {0: 2}))
+    series.add(NATIVE, 2 * MINUTE, 4.0)
     series.describe("requests_total", Metadata("counter", "Requests", ""))
     series.add_exemplar(Exemplar(API, (("trace_id", "ab"),), 0.25, 5 * MINUTE))
     with TestClient(create_app(series), base_url="http://localhost", raise_server_exceptions=False) as client:
@@ -169,3 +172,39 @@ def test_grafana_asks_for_exemplars_in_milliseconds_at_first(client: TestClient)
 def test_there_are_no_rules_and_no_alerts(client: TestClient) -> None:
     assert data(client, "rules") == {"groups": []}
     assert data(client, "alerts") == {"alerts": []}
+
+
+SHAPE = {
+    "count": "6",
+    "sum": "9.5",
+    # Which bounds are in: 1 the lower one, 3 both, 0 the upper one.
+    "buckets": [
+        [1, "-1", "-0.5", "2"],
+        [3, "-0.25", "0.25", "1"],
+        [0, "1", "2", "2"],
+        [0, "2", "4", "1"],
+    ],
+}
+
+
+def test_a_native_histogram_has_prometheus_shape(client: TestClient) -> None:
+    found = data(client, "query", query="took_seconds", time="60")
+    assert found["result"] == [{"metric": dict(NATIVE), "histogram": [60.0, SHAPE]}]
+
+
+def test_a_series_of_numbers_and_native_histograms_has_both(client: TestClient) -> None:
+    found = data(client, "query_range", query="took_seconds", start="60", end="120", step="60")
+    assert found["result"] == [
+        {"metric": dict(NATIVE), "values": [[120.0, "4"]], "histograms": [[60.0, SHAPE]]}
+    ]
+
+
+def test_warnings_and_infos_stand_beside_the_answer(client: TestClient) -> None:
+    answer = client.get("/api/v1/query", params={"query": "rate(took_seconds[2m])", "time": "120"}).json()
+    assert answer["warnings"] == [
+        'PromQL warning: encountered a mix of histograms and floats for metric name "took_seconds" (1:6)'
+    ]
+    assert "infos" not in answer
+    answer = client.get("/api/v1/query", params={"query": "max(took_seconds)", "time": "60"}).json()
+    assert answer["infos"] == ["PromQL info: ignored histogram in max aggregation (1:5)"]
+    assert "warnings" not in answer

@@ -63,7 +63,7 @@ def test_samples_come_in_order_of_time_however_they_arrived(tmp_path: Path) -> N
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     exemplar = Exemplar(UP, (("trace_id", "ab"),), 0.5, 1000)
-    histogram = Histogram(3, 1.5, 2, 0.0, 1, {1: 1, 4: 1}, {-2: 1})
+    histogram = Histogram(3, 1.5, 2, 0.0, 1, {1: 1, 4: 1}, {-2: 1}, (), "gauge")
     store.add(UP, 1000, 1.0)
     store.add_histogram(DOWN, 1000, histogram)
     store.add_exemplar(exemplar)
@@ -78,6 +78,20 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     ].histograms == [histogram]
     assert again.exemplars([], *EVERYTHING) == [exemplar]
     assert again.metadata() == {"up": Metadata("gauge", "help", "s")}
+
+
+def test_a_series_may_be_a_number_between_native_histograms(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    first, last = Histogram(1, 1, -53, 0, 0, {0: 1}, custom=(0.5, 1.0)), Histogram(2, 2, 0, 0, 0, {1: 2})
+    store.add(DOWN, 1000, 7.0)
+    store.add_histogram(DOWN, 2000, first)
+    store.add(DOWN, 3000, 8.0)
+    store.add_histogram(DOWN, 4000, last)
+    store.seal()
+    store.add(DOWN, 5000, 9.0)
+    (found,) = store.select([Matcher("__name__", MatchOperator.EQ, "down")], *EVERYTHING, lambda: False)
+    assert found.histograms == [None, first, None, last, None]
+    assert list(found.values) == [7.0, 1.0, 8.0, 2.0, 9.0]
 
 
 def test_what_was_not_sealed_is_not_covered(tmp_path: Path) -> None:
