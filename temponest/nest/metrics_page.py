@@ -50,6 +50,8 @@ def text(sources: Sources) -> str:
         _gauge("recent_spans", "Searchable spans that are in no segment yet.", stats.recent_spans),
         _gauge("segments", "Segments.", stats.segments),
         _gauge("segment_spans", "Spans in segments.", stats.segment_spans),
+        _gauge("recent_log_records", "Searchable log records in no segment yet.", stats.recent_logs),
+        _gauge("segment_log_records", "Log records in segments.", stats.segment_logs),
         _family(
             "disk_bytes",
             "gauge",
