@@ -125,7 +125,7 @@ def _ask(client: httpx.Client, path: str, params: dict[str, str]) -> Any:
         return reply.status_code
     answer = json.loads(reply.content)
     if path == "/api/dependencies":
-        # Jaeger's memory store counts what a service calls in itself, its other stores do not; nor does the nest.
+        # Jaeger's memory store counts calls inside of a service, its other stores do not; nor does the nest.
         answer["data"] = [one for one in answer["data"] if one["parent"] != one["child"]]
     return _ordered(answer)
 
