@@ -100,6 +100,7 @@ class Operations:
         self.tracer: Any = semconv.tracer(library, provider)
         self._section = section
         self._status_code = status_code
+        self._unsampled: type[Any] | None = getattr(self.tracer, "unsampled", None)
         self.measure(record)
 
     def measure(self, record: client.RecordDuration | None) -> None:
@@ -154,8 +155,11 @@ class Operations:
         parent: Any = context.get(SPAN_KEY)
         if (len(context) > 1 or parent is None) and client.suppressed(context):
             return None
+        kind = type(parent)
+        if kind is self._unsampled and self.record is None and self.tracer.skips:
+            return None
         cost = client.chosen(parent, self._section)
-        quick = type(parent) is self._parents and self.tracer.leaves and parent._trace.sampled
+        quick = kind is self._parents and self.tracer.leaves and parent._trace.sampled
         span = None
         try:
             operation = describe(target, args, options)

@@ -27,7 +27,7 @@ from .current import CurrentSpan
 from .extras import Extras
 from .limits import Limits
 from .local import FLAGS, LocalTrace
-from .sampling import ALWAYS, LOW_BITS, Rules
+from .sampling import ALWAYS, LOW_BITS, NEVER, Rules
 from .span import Span
 from .unsampled import Unsampled
 
@@ -50,9 +50,12 @@ class Tracer(sdk.Tracer):
         spans: the class of its recording spans.
         defers: whether a span that ends is put down and encoded later, and nobody looks at one that starts.
         leaves: whether that is so below sampled spans, for spans that `put_leaf` is told of at their end.
+        unsampled: the class of its spans that are not recorded.
+        skips: whether below one of those there is never anything to record.
     """
 
     spans = Span
+    unsampled = Unsampled
 
     def __init__(self, provider: TracerProvider, scope: InstrumentationScope) -> None:
         # The parent's __init__ is not called: it would make what is read from the provider here.
@@ -90,6 +93,7 @@ class Tracer(sdk.Tracer):
             and self._rules.plain
         )
         self.leaves = self.defers and self._follows
+        self.skips = self._rules.local_unsampled == NEVER
 
     def _set_tracer_config(self, tracer_config: Config) -> None:
         self._tracer_config = tracer_config
