@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from shared.telemetry.otlp.connect import dial
+from shared.telemetry.otlp.connect import dial, trust
 from shared.telemetry.otlp.exporter import describe
 from shared.telemetry.otlp.proxy import ProxyError
 from shared.telemetry.otlp.reply import Outcome
@@ -210,7 +210,7 @@ def _tls(target: Target) -> tuple[bool, str]:
     if not target.secure:
         return True, ""
     try:
-        trusting = ssl.create_default_context(cafile=target.certificate)
+        trusting = trust(target.certificate)
         raw = dial(target, time.monotonic() + TIMEOUT)
         raw.settimeout(TIMEOUT)
         with raw, trusting.wrap_socket(raw, server_hostname=target.host):

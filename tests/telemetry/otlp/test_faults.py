@@ -261,7 +261,8 @@ def test_tls_with_the_wrong_certificate_sends_nothing_and_says_what_to_set(
 
 
 def test_tls_over_http_trusts_and_shows_the_certificates_it_was_given() -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(CERTIFICATES / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(CERTIFICATES / "ca.pem")
     context.load_cert_chain(CERTIFICATES / "server.pem", CERTIFICATES / "server.key")
     context.verify_mode = ssl.CERT_REQUIRED
     with http_collector(context) as collector:
