@@ -137,7 +137,8 @@ def _matched(node: Binary, many: Vector, one: Vector, notes: Annotations, *, swa
     # As in Prometheus, whose sides are those after many and one changed places.
     fill_one, fill_many = matching.fill_right, matching.fill_left
     # Where a side is empty nothing matches, so that nothing can match twice.
-    relevant = many.present.any(axis=0) | (fill_one is not None) | (fill_many is not None)
+    filled = fill_one is not None or fill_many is not None
+    relevant: Mask = np.ones(steps, dtype=bool) if filled else np.any(many.present, axis=0)
     partners = _unique(one, matching, "left" if swapped else "right", relevant)
     seen: dict[tuple[tuple[str, str], ...], Mask] = {}
     rows: list[_Row] = []

@@ -175,7 +175,7 @@ class Evaluator:
         beyond = reach if selector.extension == "smoothed" else 0
         found = self._reader.read(selector.matchers, int(starts.min()) - reach, int(ends.max()) + beyond)
         series = [series for series, _ in found if len(series.times)]
-        return Matrix(series, starts, ends, selector.extension, reach)
+        return Matrix(series, starts, ends, selector.extension, reach, self._check)
 
     def _subquery(self, node: Subquery, times: Times) -> Matrix:
         ends = self.shifted(node, times)
@@ -194,7 +194,7 @@ class Evaluator:
             if there.any():
                 native = None if value.histograms is None else _unhinted(value.histograms[row][there])
                 series.append(Samples(labels, inner[there], values[there], native))
-        return Matrix(series, starts, ends)
+        return Matrix(series, starts, ends, check=self._check)
 
     def _call(self, node: FunctionCall, times: Times) -> Value:
         special = _SPECIAL.get(node.name)

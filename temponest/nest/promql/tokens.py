@@ -9,16 +9,19 @@ from itertools import pairwise
 
 from .errors import ParseError
 
-_DURATION = r"(?:\d+(?:ms|[smhdwy]))+(?![\w])"
+# Repeats are possessive: a text that fails gives nothing back, so that hostile ones cost linear time.
+_DURATION = r"(?:\d++(?:ms|[smhdwy]))++(?![\w])"
+_DIGITS = r"\d(?:_?\d)*+"
 _NUMBER = (
-    r"0[xX]_?[0-9a-fA-F](?:_?[0-9a-fA-F])*|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d+)?"
+    r"0[xX]_?[0-9a-fA-F](?:_?[0-9a-fA-F])*+"
+    rf"|(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][+-]?\d++)?+"
 )
 # Longest first.
 _OPERATORS = ("=~", "!~", "==", "!=", "<=", ">=", "</", ">/", *"(){}[],+-*/%^=<>@:!")
 _TOKEN = re.compile(
     rf"""
     (?P<blank>[ \t\n\r]+|\#[^\n]*)
-    |(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)
+    |(?P<string>"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`[^`]*+`)
     |(?P<duration>{_DURATION})
     |(?P<number>(?:{_NUMBER})(?![\w]))
     |(?P<name>[a-zA-Z_:][\w:]*)

@@ -7,7 +7,7 @@ grid of their own beside the numbers, which is left out where there are none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -105,6 +105,7 @@ class Matrix:
         ends: of the windows.
         extension: "anchored" or "smoothed", where samples beyond the windows are to be used, else "".
         reach_ms: how far beyond.
+        check: called between series; raises to stop the query.
     """
 
     series: list[Samples]
@@ -112,6 +113,7 @@ class Matrix:
     ends: Times
     extension: str = ""
     reach_ms: int = 0
+    check: Callable[[], None] = lambda: None
 
 
 Value: TypeAlias = Vector | Scalar | Text | Matrix

@@ -163,6 +163,7 @@ def windowed(matrix: Matrix, function: OfWindow, *, keep_name: bool = False) -> 
     present: list[Mask] = []
     histograms: list[Histograms | None] = []
     for series in matrix.series:
+        matrix.check()
         first, last = bounds(series, matrix)
         row, there = np.zeros(steps), np.zeros(steps, dtype=bool)
         found_native: Histograms | None = None

@@ -46,7 +46,7 @@ def _extrapolated(call: Call, *, counter: bool, per_second: bool) -> Vector:
             present.append(there)
     found = stack(labels, values, present, steps)
     if native:
-        rest = Matrix(native, matrix.starts, matrix.ends)
+        rest = Matrix(native, matrix.starts, matrix.ends, check=matrix.check)
         found = joined(found, windowed(rest, partial(_native, call, counter, per_second)))
     return _counter_notes(call, matrix, found, counter=counter)
 
