@@ -32,8 +32,23 @@ def default_folder() -> Path:
 @click.option("--tempo-port", default=DEFAULT.tempo, show_default=True, help="Tempo's API.")
 @click.option("--prometheus-port", default=DEFAULT.prometheus, show_default=True, help="Prometheus' API.")
 @click.option("--loki-port", default=DEFAULT.loki, show_default=True, help="Loki's API.")
-@click.option("--memory", default=300, show_default=True, help="Memory limit in MiB.")
-@click.option("--disk", default=10, show_default=True, help="Disk limit in GiB; the oldest data goes first.")
+@click.option(
+    "--memory", default=300, show_default=True, type=click.IntRange(200), help="Memory limit in MiB."
+)
+@click.option(
+    "--disk",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Disk limit in GiB; the oldest data goes first.",
+)
+@click.option(
+    "--keep",
+    default=14,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Days until data is dropped; 0 keeps it while there is room.",
+)
 @click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token that queries and OTLP must carry.")
 @click.option("--unprotected", is_flag=True, help="Allow other machines to connect without a token.")
 @click.option("--allow-host", multiple=True, help="Host name, besides localhost, that clients may use.")
@@ -48,6 +63,7 @@ def command(
     loki_port: int,
     memory: int,
     disk: int,
+    keep: int,
     token: str | None,
     unprotected: bool,
     allow_host: tuple[str, ...],
@@ -67,7 +83,11 @@ def command(
         serve(
             folder,
             addresses,
-            Limits(memory_bytes=memory * MIB, disk_bytes=disk * 1024 * MIB),
+            Limits(
+                memory_bytes=memory * MIB,
+                disk_bytes=disk * 1024 * MIB,
+                retention_seconds=keep * 24 * 3600,
+            ),
             Security(token=token, hosts=hosts),
         )
     except Busy as busy:
