@@ -10,13 +10,22 @@ export interface Surface {
   readonly token: (name: string) => string;
 }
 
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What the observer saw last: asking the element itself would lay out the page in the middle of a change. */
+const sizes = new WeakMap<HTMLCanvasElement, Size>();
+const tokens = new Map<string, string>();
+
 /** Attaches a drawing to a canvas; what the drawing reads decides when it is drawn again. */
 export function canvas(draw: (surface: Surface) => void): Attachment<HTMLCanvasElement> {
   return (element) => {
     const context = element.getContext('2d');
     if (!context) return;
-    const paint = (): void => {
-      const { clientWidth: width, clientHeight: height } = element;
+    const paint = ({ width, height }: Size): void => {
+      sizes.set(element, { width, height });
       const ratio = devicePixelRatio || 1;
       const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
       if (element.width !== w || element.height !== h) {
@@ -25,12 +34,27 @@ export function canvas(draw: (surface: Surface) => void): Attachment<HTMLCanvasE
       }
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
-      const style = getComputedStyle(document.documentElement);
-      draw({ context, width, height, token: (name) => style.getPropertyValue(name).trim() });
+      draw({ context, width, height, token });
     };
-    const observer = new ResizeObserver(paint);
+    paint(sizes.get(element) ?? { width: element.clientWidth, height: element.clientHeight });
+    const observer = new ResizeObserver(() => {
+      const size = { width: element.clientWidth, height: element.clientHeight };
+      const drawn = sizes.get(element);
+      // The first call comes although nothing has changed.
+      if (drawn?.width !== size.width || drawn.height !== size.height) paint(size);
+    });
     observer.observe(element);
-    paint();
     return () => observer.disconnect();
   };
+}
+
+function token(name: string): string {
+  const root = document.documentElement;
+  const key = `${root.dataset['theme']} ${name}`;
+  let value = tokens.get(key);
+  if (value === undefined) {
+    value = getComputedStyle(root).getPropertyValue(name).trim();
+    tokens.set(key, value);
+  }
+  return value;
 }

@@ -67,6 +67,7 @@ export type Seek = (bytes: Uint8Array, from: number, to: number) => boolean;
 /** Looks at the last byte of the text first, and skips as far as that one allows (Horspool). */
 export function seeker(text: string): Seek {
   const needle = encoder.encode(text.toLowerCase());
+  if (needle.length < 4 && (needle[0] < 97 || needle[0] > 122)) return short(needle);
   const last = needle.length - 1;
   const skip = new Uint8Array(256).fill(Math.min(255, needle.length));
   for (let i = 0; i < last; i++) skip[needle[i]] = Math.min(255, last - i);
@@ -80,6 +81,20 @@ export function seeker(text: string): Seek {
         if (k < 0) return true;
       }
       at += skip[byte];
+    }
+    return false;
+  };
+}
+
+/** A text so short that little could be skipped, and that begins with no letter: its first byte is found natively. */
+function short(needle: Uint8Array): Seek {
+  return (bytes, from, to) => {
+    // A view of its own: the native search must not run on to the end of the whole answer.
+    const part = bytes.subarray(from, to);
+    for (let at = part.indexOf(needle[0]); at >= 0; at = part.indexOf(needle[0], at + 1)) {
+      let k = 1;
+      while (k < needle.length && SMALL[part[at + k]] === needle[k]) k++;
+      if (k === needle.length) return true;
     }
     return false;
   };

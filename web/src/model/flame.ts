@@ -19,69 +19,91 @@ export interface Frame {
   readonly span: number;
 }
 
-interface Node {
-  service: number;
-  name: number;
-  depth: number;
-  parent: number;
-  count: number;
-  errors: number;
-  self: number;
-  total: number;
-  span: number;
-  children: Map<number, number>;
+/** Sums of each node as columns: a trace may have as many paths as spans, and objects for all of them are slow. */
+interface Nodes {
+  readonly count: number;
+  readonly service: Uint32Array;
+  readonly name: Uint32Array;
+  readonly depth: Uint16Array;
+  readonly calls: Uint32Array;
+  readonly errors: Uint32Array;
+  readonly self: Float64Array;
+  readonly total: Float64Array;
+  readonly span: Uint32Array;
+  readonly firstChild: Int32Array;
+  readonly nextSibling: Int32Array;
 }
 
 /** Frames in pre-order. Width is the weight within the subtree, so children always fit. */
 export function flameGraph(trace: Trace, weight: Float64Array): Frame[] {
-  const nodes: Node[] = [node(-1, -1, 0, -1, 0)];
+  return place(merge(trace, weight));
+}
+
+function merge(trace: Trace, weight: Float64Array): Nodes {
+  const most = trace.count + 1;
+  const nodes = {
+    count: 1,
+    service: new Uint32Array(most), name: new Uint32Array(most), depth: new Uint16Array(most),
+    calls: new Uint32Array(most), errors: new Uint32Array(most), self: new Float64Array(most),
+    total: new Float64Array(most), span: new Uint32Array(most),
+    firstChild: new Int32Array(most).fill(-1), nextSibling: new Int32Array(most).fill(-1),
+  };
+  const parent = new Int32Array(most).fill(-1);
   const nodeOf = new Int32Array(trace.count);
   const names = trace.raw.names.length;
+  const operations = names * trace.raw.services.length;
+  const known = new Map<number, number>();
   for (let i = 0; i < trace.count; i++) {
     const above = trace.parent[i] < 0 ? 0 : nodeOf[trace.parent[i]];
-    const key = trace.service[i] * names + trace.name[i];
-    let at = nodes[above].children.get(key);
+    const key = above * operations + trace.service[i] * names + trace.name[i];
+    let at = known.get(key);
     if (at === undefined) {
-      at = nodes.push(node(trace.service[i], trace.name[i], nodes[above].depth + 1, above, i)) - 1;
-      nodes[above].children.set(key, at);
+      at = nodes.count++;
+      known.set(key, at);
+      parent[at] = above;
+      nodes.service[at] = trace.service[i];
+      nodes.name[at] = trace.name[i];
+      nodes.depth[at] = nodes.depth[above] + 1;
+      nodes.span[at] = i;
+      nodes.nextSibling[at] = nodes.firstChild[above];
+      nodes.firstChild[above] = at;
     }
-    const found = nodes[at];
-    found.count++;
-    found.errors += hasError(trace, i) ? 1 : 0;
-    found.self += weight[i];
-    if (trace.duration[i] > trace.duration[found.span]) found.span = i;
+    nodes.calls[at]++;
+    nodes.errors[at] += hasError(trace, i) ? 1 : 0;
+    nodes.self[at] += weight[i];
+    if (trace.duration[i] > trace.duration[nodes.span[at]]) nodes.span[at] = i;
     nodeOf[i] = at;
   }
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    nodes[i].total += nodes[i].self;
-    if (i > 0) nodes[nodes[i].parent].total += nodes[i].total;
+  for (let i = nodes.count - 1; i >= 0; i--) {
+    nodes.total[i] += nodes.self[i];
+    if (i > 0) nodes.total[parent[i]] += nodes.total[i];
   }
-  return place(nodes);
+  return nodes;
 }
 
-function node(service: number, name: number, depth: number, parent: number, span: number): Node {
-  return { service, name, depth, parent, count: 0, errors: 0, self: 0, total: 0, span, children: new Map() };
-}
-
-function place(nodes: readonly Node[]): Frame[] {
+function place(nodes: Nodes): Frame[] {
   const frames: Frame[] = [];
-  const whole = nodes[0].total || 1;
+  const whole = nodes.total[0] || 1;
   const stack: { index: number; x: number; parent: number }[] = [{ index: 0, x: 0, parent: -1 }];
   while (stack.length > 0) {
     const { index, x, parent } = stack.pop() as { index: number; x: number; parent: number };
-    const { service, name, depth, count, errors, self, total, span, children } = nodes[index];
     let own = -1;
     if (index > 0) {
-      own = frames.push({ service, name, depth, parent, count, errors, self, total, x, width: total / whole, span }) - 1;
+      own = frames.push({
+        service: nodes.service[index], name: nodes.name[index], depth: nodes.depth[index], parent,
+        count: nodes.calls[index], errors: nodes.errors[index], self: nodes.self[index], total: nodes.total[index],
+        x, width: nodes.total[index] / whole, span: nodes.span[index],
+      }) - 1;
     }
-    let left = x;
-    const sorted = [...children.values()].sort((a, b) => nodes[b].total - nodes[a].total);
-    const inside = sorted.map((child) => {
-      const item = { index: child, x: left, parent: own };
-      left += nodes[child].total / whole;
-      return item;
-    });
-    stack.push(...inside.reverse());
+    const children: number[] = [];
+    for (let child = nodes.firstChild[index]; child >= 0; child = nodes.nextSibling[child]) children.push(child);
+    children.sort((a, b) => nodes.total[b] - nodes.total[a] || a - b);
+    let right = x + children.reduce((sum, child) => sum + nodes.total[child], 0) / whole;
+    // The widest is taken from the stack first, and stands left.
+    for (let i = children.length - 1; i >= 0; i--) {
+      right -= nodes.total[children[i]] / whole;
+      stack.push({ index: children[i], x: right, parent: own });
+    }
   }
   return frames;
 }

@@ -4,7 +4,7 @@ import { randomTrace, traceOf } from '../testing/traces';
 import { criticalPath } from './critical-path';
 import { eventsOf } from './events';
 import { otlpJson } from './export';
-import { findSpans, neighbour } from './find';
+import { findSpans, neighbour, seeker } from './find';
 import { flameGraph } from './flame';
 import { foldGroups } from './fold';
 import { readTrace } from './otlp';
@@ -242,6 +242,18 @@ describe('finding', () => {
     ['select cart', []],
     ['', []],
   ])('%s', (text, wanted) => expect(names(t, findSpans(t, text).spans)).toEqual(wanted));
+
+  test.each(['17', '#', 'a', 'ab', 'SELECT', 'straße', '7a7'])('“%s” is found exactly where it stands, in any case', (needle) => {
+    const encoder = new TextEncoder();
+    for (const text of ['', needle, `x${needle}`, `${needle.toUpperCase()}x`, `aab17sel${needle}ect`, needle.slice(0, -1), 'abababa#7a17']) {
+      const bytes = encoder.encode(`${needle}|${text}|${needle}`);
+      const from = encoder.encode(needle).length + 1;
+      const to = from + encoder.encode(text).length;
+      const wanted = encoder.encode(needle).length > 0 && text.toLowerCase().includes(needle.toLowerCase());
+      // Only ASCII letters compare in any case.
+      if (/^[\x00-\x7f]*$/.test(text)) expect(seeker(needle)(bytes, from, to), text).toBe(wanted);
+    }
+  });
 
   test('matches are walked around in both directions', () => {
     expect([neighbour([2, 5], 5, 1), neighbour([2, 5], 2, -1), neighbour([2, 5], -1, 1), neighbour([], 0, 1)]).toEqual([2, 5, 2, -1]);

@@ -54,7 +54,11 @@ export class TraceModel {
     if (this.#show.includes('slow')) tests.push((i) => this.slow[i] === 1);
     if (tests.length === 0) return null;
     const marks = new Uint8Array(this.raw.count);
-    for (let i = 0; i < marks.length; i++) marks[i] = tests.every((test) => test(i)) ? 1 : 0;
+    for (let i = 0; i < marks.length; i++) {
+      let kept = 1;
+      for (const test of tests) if (!test(i)) kept = 0;
+      marks[i] = kept;
+    }
     return marks;
   }
 
