@@ -52,7 +52,7 @@ def chromium() -> Iterator[Browser]:
 @contextlib.contextmanager
 def pages_over(standin: StandIn) -> Iterator[str]:
     """Base address of the pages over a stand-in."""
-    app = create_app(standin.app(), standin.prometheus.app(), describe=lambda: HERE)
+    app = create_app(standin.app(), standin.prometheus.app(), standin.loki(), describe=lambda: HERE)
     with serving(app) as client:
         yield str(client.base_url).rstrip("/")
 

@@ -104,6 +104,8 @@ class StandIn:
         self.failing: str | None = None
         self.token: str | None = None
         self.partial: dict[str, str] = {}
+        # Labels of a log line, its time in unix nanoseconds, and its text; None is a place without Loki.
+        self.logs: list[tuple[dict[str, str], int, str]] | None = None
         self.prometheus.reset()
 
     def app(self) -> Starlette:
@@ -118,6 +120,21 @@ class StandIn:
             "/api/traces/{id}": self.trace,
         }
         return Starlette(routes=[Route(path, endpoint) for path, endpoint in routes.items()])
+
+    def loki(self) -> Starlette:
+        """Loki's API, as far as the pages ask it."""
+        return Starlette(routes=[Route("/loki/api/v1/query_range", self.lines)])
+
+    async def lines(self, request: Request) -> Response:
+        if self.logs is None:
+            return PlainTextResponse("there is no Loki here", 404)
+        wanted = re.search(r'trace_id="(\w+)"', request.query_params["query"])
+        found = [
+            {"stream": labels, "values": [[str(at), text]]}
+            for labels, at, text in self.logs
+            if wanted and labels.get("trace_id") == wanted[1]
+        ]
+        return JSONResponse({"status": "success", "data": {"resultType": "streams", "result": found}})
 
     async def search(self, request: Request) -> Response:
         p = request.query_params

@@ -231,3 +231,28 @@ def test_a_request_leads_to_the_charts_of_its_route(page: Page, failed: list[Rec
     page.get_by_role("link", name="Charts of its route").click()
     charts = page.get_by_role("region", name="Charts")
     expect(charts.get_by_role("heading")).to_have_text("temponest-agents POST /api/v1/agents/{agent_id}/run")
+
+
+def test_log_lines_of_a_trace_stand_among_the_events_of_its_spans(
+    page: Page, standin: StandIn, failed: list[Record]
+) -> None:
+    run = next(s for s in failed if s.name == "run agent")
+    labels = {
+        "service_name": run.service,
+        "trace_id": run.trace_id.hex(),
+        "span_id": run.span_id.hex(),
+    }
+    standin.logs = [
+        ({**labels, "detected_level": "info"}, run.start + 1_000_000, "calling the model"),
+        ({**labels, "detected_level": "error"}, run.start + run.duration, "giving up <b>now</b>"),
+        ({**labels, "trace_id": "f" * 32}, run.start, "of another trace"),
+    ]
+    page.goto(f"{address(failed)}?view=logs")
+    table = page.get_by_role("table", name="Events in order of time")
+    rows = table.locator("tbody tr")
+    expect(rows.filter(has_text="calling the model")).to_contain_text("info")
+    expect(rows.filter(has_text="giving up <b>now</b>")).to_contain_text("error")
+    expect(table).to_contain_text("TimeoutError")
+    expect(table).not_to_contain_text("of another trace")
+    rows.filter(has_text="calling the model").get_by_role("button").click()
+    expect(page.get_by_role("complementary", name="Span details")).to_contain_text("run agent")
