@@ -17,10 +17,10 @@ if (location.protocol === "file:") {
           script.onerror = () => failed(new Error(`${script.src} cannot be loaded`));
           inside.document.documentElement.append(script);
         });
-      // A worker answers later, never in the middle of what its owner does.
+      // A worker answers later, never in the middle of what its owner does, and what it is given is a copy.
       inside.postMessage = (data) =>
         setTimeout(() => {
-          const message = new MessageEvent("message", { data });
+          const message = new MessageEvent("message", { data: structuredClone(data) });
           this.dispatchEvent(message);
           this.onmessage?.(message);
         });
@@ -38,7 +38,7 @@ if (location.protocol === "file:") {
       this.ready.then(() =>
         setTimeout(() => {
           const inside = this.frame.contentWindow;
-          inside.dispatchEvent(new inside.MessageEvent("message", { data }));
+          inside.dispatchEvent(new inside.MessageEvent("message", { data: structuredClone(data) }));
         }),
       );
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import cast
 
@@ -64,8 +63,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="temponest")
-@click.pass_context
-def main(ctx: click.Context) -> None:
+def main() -> None:
     """Observability for Python services without a container.
 
     \b
@@ -74,6 +72,3 @@ def main(ctx: click.Context) -> None:
     temponest serve                # receive, keep and show
     temponest doctor               # nothing there? this says why
     """
-    # Rich reads it by itself (https://no-color.org); click does not.
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-import click
+from rich.text import Text
 
-from .finding import Finding, Severity
+from .finding import Severity
 from .run import Result
 
 _LOOKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.ERROR: ("✗", "red")}
 
 
-def for_people(result: Result) -> str:
-    """One green line when all is well, else each problem with its fix."""
+def for_people(result: Result) -> Iterator[Text]:
+    """Lines: one in green when all is well, else two for each problem, of which the second is its fix."""
     problems = [finding for _, finding in result.findings if finding.severity is not Severity.OK]
-    if problems:
-        return "\n".join(map(_problem, problems))
-    said = "; ".join(finding.what for _, finding in result.findings) or "nothing is wrong"
-    return click.style(f"✓ {said}", fg="green")
+    for finding in problems:
+        sign, colour = _LOOKS[finding.severity]
+        yield Text.assemble((f"{sign} {finding.what}", colour), f": {finding.why}")
+        yield Text(f"  fix: {finding.fix}")
+    if not problems:
+        said = "; ".join(finding.what for _, finding in result.findings) or "nothing is wrong"
+        yield Text(f"✓ {said}", "green")
 
 
 def as_json(result: Result) -> str:
@@ -39,8 +43,3 @@ def as_json(result: Result) -> str:
         },
         indent=2,
     )
-
-
-def _problem(finding: Finding) -> str:
-    sign, colour = _LOOKS[finding.severity]
-    return f"{click.style(f'{sign} {finding.what}', fg=colour)}: {finding.why}\n  fix: {finding.fix}"

@@ -89,12 +89,12 @@ def test_an_address_needs_no_scheme(nest: Nest) -> None:
     assert CliRunner().invoke(main, ["search", "--tempo", address]).exit_code == 0
 
 
-def test_no_color_is_honoured_in_what_click_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    coloured = CliRunner().invoke(main, ["doctor", "--endpoint", "http://127.0.0.1:9"], color=True)
-    assert "\x1b[" in coloured.output
-    monkeypatch.setenv("NO_COLOR", "1")
-    plain = CliRunner().invoke(main, ["doctor", "--endpoint", "http://127.0.0.1:9"], color=True)
-    assert "\x1b[" not in plain.output
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color_is_honoured(variables: dict[str, str], coloured: bool) -> None:
+    doctor = ["doctor", "--endpoint", "http://127.0.0.1:9"]
+    output = CliRunner().invoke(main, doctor, env={"FORCE_COLOR": "1", **variables}).output
+    assert ("\x1b[31m" in output) is coloured
+    assert "nothing listens there" in output
 
 
 def test_diff_tells_a_difference_by_its_exit_code(nest: Nest) -> None:

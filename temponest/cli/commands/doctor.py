@@ -63,6 +63,7 @@ def command(
     from temponest.doctor import report
     from temponest.doctor.run import diagnose
     from temponest.doctor.subject import Subject
+    from temponest.terminal.screen import screen
 
     # The library tells of bad variables in its log; here they are findings.
     log = logging.getLogger("shared.telemetry")
@@ -82,5 +83,11 @@ def command(
         )
     finally:
         log.setLevel(level)
-    click.echo(report.as_json(result) if as_json else report.for_people(result))
+    if as_json:
+        click.echo(report.as_json(result))
+    else:
+        console = screen()
+        for line in report.for_people(result):
+            # A fix stays on one line: it is there to be copied.
+            console.print(line, soft_wrap=line.plain.startswith("  fix:") or not console.is_terminal)
     ctx.exit(int(result.severity))
