@@ -9,12 +9,20 @@ from typing import IO, Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from .errors import FileError
 
 # The nest takes no larger request.
 MOST_BYTES = 64 * 1024 * 1024
 
+REQUESTS: dict[str, type[Message]] = {
+    "traces": ExportTraceServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+    "logs": ExportLogsServiceRequest,
+}
 SIGNALS = {"resourceSpans": "traces", "resourceMetrics": "metrics", "resourceLogs": "logs"}
 
 # Hexadecimal in OTLP/JSON where protobuf's JSON has base64.
@@ -29,6 +37,17 @@ def line(message: Message) -> bytes:
 def document(message: Message) -> Any:
     """A message as OTLP/JSON."""
     return _to_hex(json_format.MessageToDict(message, use_integers_for_enums=True))
+
+
+def protobuf(signal: str, text: bytes) -> bytes:
+    """A request in protobuf, for receivers that take less of JSON.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    message = REQUESTS[signal]()
+    into(message, json.loads(text))
+    return message.SerializeToString()
 
 
 def into(message: Message, found: Any) -> None:

@@ -76,6 +76,14 @@ def test_an_import_names_the_line_and_says_what_was_imported(start: Callable[[],
     assert A in nest.traces(A)
 
 
+def test_a_long_line_is_imported_too(start: Callable[[], Nest]) -> None:
+    nest = start()
+    line = otlp_json.line(full(A, spans=1500))
+    assert len(line) > 1024 * 1024
+    assert nest.import_("-", stdin=line).returncode == 0
+    assert len(nest.traces(A)[A]) == 1500
+
+
 def test_a_receiver_that_is_not_there_is_named(start: Callable[[], Nest]) -> None:
     nest = start()
     gone = Nest(nest.store, "http://127.0.0.1:9", nest.tempo)

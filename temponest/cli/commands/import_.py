@@ -14,6 +14,9 @@ from temponest.files.otlp_json import SIGNALS
 
 _PARQUET = b"PAR1"
 
+# A longer line goes as protobuf: receivers take less of JSON.
+_MOST_JSON = 1024 * 1024
+
 
 @click.command("import")
 @click.argument(
@@ -66,7 +69,12 @@ def _requests(path: Path, signal: str) -> Iterator[tuple[str, str, bytes, bool]]
         if not head:
             raise FileError(name, "the file is empty")
         if head.lstrip()[:1] in (b"{", b"["):
-            yield from ((where, kind, body, True) for where, kind, body in otlp_json.requests(file, name))
+            for where, kind, text in otlp_json.requests(file, name):
+                try:
+                    small = len(text) <= _MOST_JSON
+                    yield where, kind, text if small else otlp_json.protobuf(kind, text), small
+                except ValueError as error:
+                    raise FileError(where, f"no OTLP request ({error})") from None
             return
         if head[:4] != _PARQUET:
             yield from ((where, signal, body, False) for where, body in frames.messages(file, name))

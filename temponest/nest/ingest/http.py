@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from ..model.signal import Signal
 from ..store.errors import Closed, Full
+from ..store.limits import MIB
 from . import status
 from .errors import Code, Refused, too_large
 from .inflate import inflate
@@ -25,6 +26,10 @@ from .receiver import Claim, Receiver, refusal
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+
+# While JSON is read it takes eleven times its text, so there is less room for it than for protobuf.
+JSON_TIMES = 10
+MAX_JSON = 8 * MIB
 
 PATHS = {"/v1/traces": Signal.TRACES, "/v1/metrics": Signal.METRICS, "/v1/logs": Signal.LOGS}
 
@@ -79,11 +84,12 @@ async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Re
             Code.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}, not {media_type!r}"
         )
     encoding = request.headers.get("content-encoding", "")
+    limit = min(MAX_JSON, receiver.max_body) if media_type == JSON else receiver.max_body
     with receiver.claim() as claim:
-        body = await _read(claim, request, receiver.max_body)
+        body = await _read(claim, request, limit)
         try:
             future, partial = await run_in_threadpool(
-                _prepare, receiver, claim, signal, media_type, encoding, body
+                _prepare, receiver, claim, signal, media_type, encoding, body, limit
             )
             await asyncio.wrap_future(future)
         except (Full, Closed) as error:
@@ -92,9 +98,17 @@ async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Re
 
 
 def _prepare(
-    receiver: Receiver, claim: Claim, signal: Signal, media_type: str, encoding: str, body: bytes
+    receiver: Receiver,
+    claim: Claim,
+    signal: Signal,
+    media_type: str,
+    encoding: str,
+    body: bytes,
+    limit: int,
 ) -> tuple[Future[None], Partial | None]:
-    plain = inflate(body, encoding, receiver.max_body, claim.grow)
+    plain = inflate(body, encoding, limit, claim.grow)
+    if media_type == JSON:
+        claim.grow(len(plain) * JSON_TIMES)
     return receiver.accept(signal, plain, json=media_type == JSON)
 
 

@@ -174,6 +174,16 @@ def test_what_is_inflated_counts_as_in_flight_and_is_given_back(nest: Nest, enco
     assert refused == 429
 
 
+def test_json_counts_as_the_memory_that_reading_it_takes(nest: Nest) -> None:
+    content = json.dumps(json_request(secrets.token_bytes(16))).encode()
+    nest.receiver.reserve(IN_FLIGHT - 5 * len(content))
+    try:
+        refused = post(nest, content, Content_Type="application/json").status_code
+    finally:
+        nest.receiver.release(IN_FLIGHT - 5 * len(content))
+    assert (refused, post(nest, content, Content_Type="application/json").status_code) == (429, 200)
+
+
 def test_a_large_request_is_kept_whole(nest: Nest) -> None:
     trace_id = secrets.token_bytes(16)
     message = request(trace_id, spans=3, text="x" * (PART_BYTES // 2))
