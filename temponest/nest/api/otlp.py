@@ -148,7 +148,8 @@ def _span(span: Span, spelling: Spelling) -> Json:
         "traceId": spelling.identifier(span.trace_id),
         "spanId": spelling.identifier(span.span_id),
         "name": span.name,
-        "kind": spelling.kind(span.kind),
+        # As protobuf's JSON leaves out what is zero.
+        **({"kind": spelling.kind(span.kind)} if span.kind else {}),
         "startTimeUnixNano": str(span.start_ns),
         "endTimeUnixNano": str(span.end_ns),
         "attributes": _attributes(span.attributes),

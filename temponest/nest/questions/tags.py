@@ -114,6 +114,7 @@ def _typed(value: Value) -> tuple[str, str] | None:
         case int():
             return "int", text
         case float():
-            return "float", text
+            # As Tempo writes them: whole ones with a point, too.
+            return "float", f"{text}.0" if text.lstrip("-").isdigit() else text
         case _:
             return "string", text

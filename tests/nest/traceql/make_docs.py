@@ -50,7 +50,11 @@ from the test cases by `python -m tests.nest.traceql.make_docs`; each heading li
 | `event.x = nil` | true where an event lacks it | true where no event has it |
 | `{ span:id = "7" }`, ids of links | whole ids, and none that begins with zeros | leading zeros may lack |
 | `span:parentID != ...` on a root | true | false: a root has none |
+| structure below a span whose parent has not arrived | not seen | seen |
 | `!>`, `!<`, `!<<` and spans whose parent has not arrived | left out | taken as spans without a parent |
+| `sum_over_time` and spans without the attribute | begins anew after such a span | leaves it out |
+| attributes of spans in search results | those of conditions that held | those that the filters name |
+| what an `\\|\\|` filter names, in `by()` or measured | nil or 0 where its own condition fails | its value |
 | an aggregate before a structural operator, as in `({ } \\| count() > 1) >> { }` | refused | answered |
 | `by()` of a comparison: `by(span.bytes > 25)` | one group where a type differs | a group a result |
 | `start` and `end` of a search | to the block, for recent spans | to the nanosecond |
@@ -64,7 +68,8 @@ from the test cases by `python -m tests.nest.traceql.make_docs`; each heading li
 
 The questions of the last table, asked of a Tempo 3 and of the nest by
 `python -m tests.peers.tempo_answers`: of 245 questions 204 are answered alike, and 41 differ for the reasons
-above.
+above. Of the requests of Grafana's data source and generated queries without these (`python -m
+tests.peers.tempo_requests --seed 1` and `2`) 480 of 480 are answered alike.
 
 ## Renamed attributes
 
