@@ -16,6 +16,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from .load import SPANS_PER_TRACE
@@ -128,9 +129,13 @@ class Receiver:
     def bytes_per_span(self) -> float:
         """Bytes a span of what is written for good: segments or complete blocks, without the log."""
         if self.name == "nest":
-            segments = self.folder / "segments"
-            rows = sum(parquet.read_metadata(path).num_rows for path in segments.glob("*.parquet"))
-            return _bytes(segments) / rows if rows else 0.0
+            rows = size = 0
+            for path in (self.folder / "segments").glob("*.parquet"):
+                # A segment that is being written has no end yet, and one that was merged goes away.
+                with contextlib.suppress(pa.ArrowInvalid, FileNotFoundError):
+                    rows += parquet.read_metadata(path).num_rows
+                    size += path.stat().st_size + path.with_suffix(".summary").stat().st_size
+            return size / rows if rows else 0.0
         # Tempo writes a block when it is half a minute old.
         deadline = time.monotonic() + _BLOCKS_WITHIN
         while (
