@@ -1,4 +1,4 @@
-"""How vendors refuse a wrong set-up, written after their documentation and reports of users; not recorded live.
+"""How vendors refuse a wrong set-up: after their documentation and reports of users, not recorded live.
 
 Their names lead to servers of this test, so that nothing leaves the machine.
 """
