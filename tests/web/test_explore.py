@@ -152,4 +152,4 @@ def test_a_search_is_copied_as_curl(page: Page) -> None:
     page.get_by_role("button", name="Copy as curl").click()
     command = page.evaluate("navigator.clipboard.readText()")
     assert command.startswith("curl -G 'http://127.0.0.1:")
-    assert """--data-urlencode 'q={ name = "it'\\''s" }'""" in command
+    assert """--data-urlencode 'q={ name = "it'\\''s" } with (most_recent=true)'""" in command
