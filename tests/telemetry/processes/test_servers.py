@@ -85,7 +85,9 @@ def test_a_service_that_reloads_reports_before_and_after(receiver: Receiver, tmp
         answers = [server.worker()]
         (tmp_path / "served.py").write_text(f"{APP}\nchanged = True\n")
         while len(set(answers)) < 2:
-            answers.append(server.worker())
+            # uvicorn drops connections that it has accepted when it reloads.
+            with suppress(httpx.TransportError):
+                answers.append(server.worker())
         server.terminate()
-    reported = [receiver.pids[instance] for instance, name in receiver.spans if name == "GET /worker"]
-    assert sorted(reported) == sorted(answers)
+    reported = Counter(receiver.pids[instance] for instance, name in receiver.spans if name == "GET /worker")
+    assert reported >= Counter(answers)
