@@ -3,6 +3,10 @@
 A block is a number of requests to one server; blocks of the variants follow each other in a new random order
 each round. A block's cost is what all threads of the process have used since the end of its previous block,
 so that exports between two blocks are paid by those who caused them.
+
+Two processes of the same program differ by a few percent for as long as they live, and those that were
+started last are often the cheaper ones. So every variant is measured in several processes, one of each at a
+time, started in random order; a process is compared with those that ran beside it.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import http.client
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -42,7 +47,7 @@ def resident_mb(pid: int) -> float:
 
 @dataclass
 class Server:
-    """A running variant and what was measured of it.
+    """One process of a variant and what was measured of it.
 
     Attributes:
         variant: its name.
@@ -54,6 +59,7 @@ class Server:
         other: processor seconds of all threads but the main one, over the whole run.
         resident: memory in MB at the end.
         spans: spans that the receiver has got from it.
+        told: processor seconds that its telemetry says it took, by part.
     """
 
     variant: str
@@ -65,6 +71,7 @@ class Server:
     other: float = 0.0
     resident: float = 0.0
     spans: int = 0
+    told: dict[str, float] = field(default_factory=dict)
     _seen: float = 0.0
 
     def start(self) -> None:
@@ -100,9 +107,31 @@ class Server:
         """Mean processor time of one request in microseconds."""
         return sum(self.cost) / (len(self.cost) * self.requests) * 1e6
 
+
+@dataclass
+class Variant:
+    """All processes of a variant; each has had as many blocks as the others.
+
+    Attributes:
+        name: its name; copies without telemetry begin with "none".
+        processes: one of each set, in the order of the sets.
+    """
+
+    name: str
+    processes: list[Server]
+
+    def mean(self, of: Callable[[Server], float]) -> float:
+        """The mean over its processes."""
+        return sum(map(of, self.processes)) / len(self.processes)
+
+    def request_us(self) -> float:
+        """Mean processor time of one request in microseconds."""
+        return self.mean(Server.request_us)
+
     def percentile_ms(self, percent: int) -> float:
         """Latency that this share of requests stays below, in milliseconds."""
-        return quantiles(self.latency, n=100)[percent - 1] * 1e3
+        latency = [seconds for server in self.processes for seconds in server.latency]
+        return quantiles(latency, n=100)[percent - 1] * 1e3
 
 
 def run(servers: list[Server], path: str, requests: int, rounds: int, seed: int = 1) -> None:
@@ -125,7 +154,7 @@ def run(servers: list[Server], path: str, requests: int, rounds: int, seed: int 
             server.block(path, requests)
 
 
-def overhead(variant: Server, none: list[Server], seed: int = 1) -> tuple[float, float, float]:
+def overhead(variant: Variant, none: list[Variant], seed: int = 1) -> tuple[float, float, float]:
     """How much more processor time a variant takes than the mean of the copies without telemetry.
 
     Args:
@@ -134,14 +163,36 @@ def overhead(variant: Server, none: list[Server], seed: int = 1) -> tuple[float,
         seed: of the bootstrap.
 
     Returns:
-        The ratio minus one, and the bounds of its 95 % interval, from a bootstrap over rounds.
+        The ratio minus one, and the bounds of its 95 % interval, from a bootstrap over sets of processes and
+        the rounds of each.
     """
-    rounds = len(variant.cost)
+    sets, rounds = len(variant.processes), len(variant.processes[0].cost)
 
-    def ratio(chosen: list[int]) -> float:
-        base = sum(copy.cost[index] for copy in none for index in chosen) / len(none)
-        return sum(variant.cost[index] for index in chosen) / base - 1
+    def ratio(chosen: list[tuple[int, list[int]]]) -> float:
+        cost = base = 0.0
+        for number, blocks in chosen:
+            cost += sum(variant.processes[number].cost[block] for block in blocks)
+            base += sum(copy.processes[number].cost[block] for copy in none for block in blocks) / len(none)
+        return cost / base - 1
 
     chance = random.Random(seed)  # noqa: S311 - a resample, not a secret
-    drawn = sorted(ratio(chance.choices(range(rounds), k=rounds)) for _ in range(RESAMPLES))
-    return ratio(list(range(rounds))), drawn[RESAMPLES // 40], drawn[-RESAMPLES // 40]
+    drawn = sorted(
+        ratio(
+            [
+                (number, chance.choices(range(rounds), k=rounds))
+                for number in chance.choices(range(sets), k=sets)
+            ]
+        )
+        for _ in range(RESAMPLES)
+    )
+    whole = ratio([(number, list(range(rounds))) for number in range(sets)])
+    return whole, drawn[RESAMPLES // 40], drawn[-RESAMPLES // 40]
+
+
+def spread(none: list[Variant]) -> float:
+    """How far one process without telemetry is at most from the mean of those that ran beside it."""
+    found = 0.0
+    for beside in zip(*(copy.processes for copy in none), strict=True):
+        mean = sum(server.request_us() for server in beside) / len(beside)
+        found = max(found, *(abs(server.request_us() / mean - 1) for server in beside))
+    return found

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import tempfile
 import time
 import urllib.request
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .measure import Server, overhead, run
+from .measure import Server, Variant, overhead, run, spread
 from .peers import ROOT
 from .stage import Stage, stage
 
@@ -39,7 +40,8 @@ CURVE_RATES = (50, 200, 800)
 def main(options: Sequence[str] = ()) -> None:
     """Run, print, write `benchmarks/results/overhead.json`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks overhead --")
-    parser.add_argument("--rounds", type=int, default=60, help="blocks per variant and route (default 60)")
+    parser.add_argument("--sets", type=int, default=6, help="processes per variant (default 6)")
+    parser.add_argument("--rounds", type=int, default=30, help="blocks per process and route (default 30)")
     parser.add_argument(
         "--variants", default=",".join(VARIANTS), help="comma-separated; none#1,none#2 are the base"
     )
@@ -52,13 +54,22 @@ def main(options: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory(prefix="temponest-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user when this is root
-        result: dict[str, Any] = {"machine": _machine(), "rounds": chosen.rounds, "tables": {}}
+        result: dict[str, Any] = {
+            "machine": _machine(),
+            "sets": chosen.sets,
+            "rounds": chosen.rounds,
+            "tables": {},
+        }
+        names = chosen.variants.split(",")
         with stage(folder) as place:
-            servers = place.serve(chosen.variants.split(","))
             for route in filter(None, chosen.routes.split(",")):
                 path, requests = ROUTES[route]
-                result["tables"][route] = rows = _measure(place, servers, path, requests, chosen.rounds)
-                _print_table(route, requests * chosen.rounds, rows)
+                variants = [Variant(name, []) for name in names]
+                for number in range(chosen.sets):
+                    for server in _measure(place, names, path, requests, chosen.rounds, number):
+                        variants[names.index(server.variant)].processes.append(server)
+                result["tables"][route] = rows = _rows(variants, requests)
+                _print_table(route, requests * chosen.rounds * chosen.sets, rows, spread(_copies(variants)))
         if not chosen.no_curve:
             with stage(folder) as place:
                 result["curve"] = _curve(place, chosen.rounds)
@@ -69,37 +80,55 @@ def main(options: Sequence[str] = ()) -> None:
 
 
 def _measure(
-    place: Stage, servers: list[Server], path: str, requests: int, rounds: int
-) -> list[dict[str, Any]]:
-    before = place.spans()
-    told = [_told(server) for server in servers]
-    run(servers, path, requests, rounds)
-    time.sleep(EXPORT_PAUSE)
-    got = place.spans()
-    for server in servers:
-        server.finish()
-        server.spans = got.get(server.variant, 0) - before.get(server.variant, 0)
-    copies = [server for server in servers if server.variant.startswith("none")]
-    memory = sum(copy.resident for copy in copies) / len(copies)
+    place: Stage, names: list[str], path: str, requests: int, rounds: int, seed: int
+) -> list[Server]:
+    """One set of processes, a new one of each variant, started in an order of its own."""
+    order = random.Random(seed).sample(names, len(names))  # noqa: S311 - an order, not a secret
+    with place.serving(order) as servers:
+        before = place.spans()
+        told = [_told(server) for server in servers]
+        run(servers, path, requests, rounds, seed)
+        time.sleep(EXPORT_PAUSE)
+        got = place.spans()
+        for server, told_before in zip(servers, told, strict=True):
+            server.finish()
+            server.spans = got.get(server.variant, 0) - before.get(server.variant, 0)
+            server.told = {part: now - told_before[part] for part, now in _told(server).items()}
+    return servers
+
+
+def _copies(variants: list[Variant]) -> list[Variant]:
+    return [variant for variant in variants if variant.name.startswith("none")]
+
+
+def _rows(variants: list[Variant], requests: int) -> list[dict[str, Any]]:
+    copies = _copies(variants)
+    memory = sum(copy.mean(lambda server: server.resident) for copy in copies) / len(copies)
     rows = []
-    for server, told_before in zip(servers, told, strict=True):
-        share, low, high = overhead(server, copies)
+    for variant in variants:
+        share, low, high = overhead(variant, copies)
+        blocks = len(variant.processes[0].cost)
         # The block that warms up is told and received as well.
-        answered = (len(server.cost) + 1) * requests
-        parts = {part: (now - told_before[part]) / answered * 1e6 for part, now in _told(server).items()}
+        answered = (blocks + 1) * requests
+        told: dict[str, float] = {}
+        for server in variant.processes:
+            for part, seconds in server.told.items():
+                told[part] = told.get(part, 0.0) + seconds / (answered * len(variant.processes)) * 1e6
         rows.append(
             {
-                "variant": server.variant,
-                "cpu_us_per_request": server.request_us(),
+                "variant": variant.name,
+                "cpu_us_per_request": variant.request_us(),
                 "overhead": share,
                 "overhead_low": low,
                 "overhead_high": high,
-                "export_threads_us_per_request": server.other / (len(server.cost) * requests) * 1e6,
-                "told_us_per_request": parts,
-                "rss_mb_over_none": server.resident - memory,
-                "p50_ms": server.percentile_ms(50),
-                "p99_ms": server.percentile_ms(99),
-                "spans_per_request": server.spans / answered,
+                "export_threads_us_per_request": variant.mean(lambda server: server.other)
+                / (blocks * requests)
+                * 1e6,
+                "told_us_per_request": told,
+                "rss_mb_over_none": variant.mean(lambda server: server.resident) - memory,
+                "p50_ms": variant.percentile_ms(50),
+                "p99_ms": variant.percentile_ms(99),
+                "spans_per_request": variant.mean(lambda server: server.spans) / answered,
             }
         )
     return rows
@@ -116,25 +145,34 @@ def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
     """Microseconds a request over none, by spans and sampling, and the share of a core at several rates."""
     found = []
     for ratio in CURVE_RATIOS:
-        servers = place.serve(("none#1", "none#2", "ours", "stock"), ratio)
-        for count in CURVE_SPANS:
-            run(servers, f"/spans/{count}", 100, rounds)
-            time.sleep(EXPORT_PAUSE)
-            for server in servers:
-                server.finish()
-            none = sum(copy.request_us() for copy in servers[:2]) / 2
-            for server in servers[2:]:
-                extra = server.request_us() - none
-                found.append(
-                    {
-                        "variant": server.variant,
-                        "sampled": ratio,
-                        "custom_spans": count,
-                        "us_per_request_over_none": extra,
-                        "noise_us": abs(servers[0].request_us() - none),
-                        "percent_of_a_core": {str(rate): extra * rate / 1e4 for rate in CURVE_RATES},
-                    }
-                )
+        with place.serving(("none#1", "ours", "stock", "none#2"), ratio) as servers:
+            found += _points(servers, ratio, rounds)
+    return found
+
+
+def _points(servers: list[Server], ratio: float, rounds: int) -> list[dict[str, Any]]:
+    found = []
+    copies = [server for server in servers if server.variant.startswith("none")]
+    for count in CURVE_SPANS:
+        run(servers, f"/spans/{count}", 100, rounds)
+        time.sleep(EXPORT_PAUSE)
+        for server in servers:
+            server.finish()
+        none = sum(copy.request_us() for copy in copies) / len(copies)
+        for server in servers:
+            if server in copies:
+                continue
+            extra = server.request_us() - none
+            found.append(
+                {
+                    "variant": server.variant,
+                    "sampled": ratio,
+                    "custom_spans": count,
+                    "us_per_request_over_none": extra,
+                    "noise_us": abs(copies[0].request_us() - none),
+                    "percent_of_a_core": {str(rate): extra * rate / 1e4 for rate in CURVE_RATES},
+                }
+            )
     return found
 
 
@@ -142,9 +180,12 @@ def _machine() -> dict[str, Any]:
     return {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()}
 
 
-def _print_table(route: str, requests: int, rows: list[dict[str, Any]]) -> None:
+def _print_table(route: str, requests: int, rows: list[dict[str, Any]], apart: float) -> None:
     noise = max(abs(row["overhead"]) for row in rows if row["variant"].startswith("none"))
-    print(f"\n{route}, {requests} requests a variant; copies without telemetry differ by ±{noise:.1%}\n")
+    print(
+        f"\n{route}, {requests} requests a variant; copies without telemetry differ by ±{noise:.1%}, "
+        f"single processes of them by up to ±{apart:.1%}\n"
+    )
     columns = ("variant", "CPU/request", "over none", "95 % interval", "says itself", "export threads")
     print(f"| {' | '.join((*columns, 'RSS over none', 'p50', 'p99', 'spans'))} |\n|{'---|' * 10}")
     for row in rows:

@@ -37,10 +37,14 @@ class Stage:
     folder: Path
     environment: dict[str, str]
     receiver: int
-    stack: ExitStack
 
-    def serve(self, variants: Sequence[str], ratio: float = 1.0) -> list[Server]:
-        """Start one server a variant; a variant's name may carry a copy's number after a `#`."""
+    @contextmanager
+    def serving(self, variants: Sequence[str], ratio: float = 1.0) -> Iterator[list[Server]]:
+        """Start one server a variant, in this order; a name may carry a copy's number after a `#`."""
+        with ExitStack() as stack:
+            yield self._serve(stack, variants, ratio)
+
+    def _serve(self, stack: ExitStack, variants: Sequence[str], ratio: float) -> list[Server]:
         servers = []
         for variant, port in zip(variants, free_ports(len(variants)), strict=True):
             environment = {
@@ -59,7 +63,7 @@ class Stage:
                 log=self.folder / f"{variant}-{ratio}.log",
                 environment=environment,
             )
-            self.stack.callback(process.stop)
+            stack.callback(process.stop)
             servers.append(Server(variant, process.pid, port))
             _wait(process, port)
         return servers
@@ -104,7 +108,7 @@ def stage(folder: Path) -> Iterator[Stage]:
             stack.callback(process.stop)
             _wait(process, port)
         _fill(environment["DATABASE_URL"])
-        yield Stage(folder, environment, receiver, stack)
+        yield Stage(folder, environment, receiver)
 
 
 def _fill(url: str) -> None:
