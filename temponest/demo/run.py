@@ -16,7 +16,7 @@ from rich.text import Text
 from temponest.client.api import ApiError
 from temponest.client.tempo import Tempo
 from temponest.client.trace import Trace
-from temponest.terminal.waterfall import waterfall
+from temponest.terminal.waterfall import heading, waterfall
 
 from .process import StartError
 from .stack import Stack, ports_from
@@ -66,7 +66,9 @@ def run(console: Console, *, once: bool, port_base: int | None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         with Stack(ports_from(port_base), say) as stack, _traffic(stack):
-            return _once(console, stack) if once else _live(console, stack)
+            if once:
+                return _once(console, stack)
+            return _live(console, stack) if _redraws(console) else _lines(console, stack)
     except StartError as error:
         console.print(f"The demo could not start: {error}", style="red", markup=False)
         return 1
@@ -128,6 +130,27 @@ def _live(console: Console, stack: Stack) -> int:
                         refresh=True,
                     )
             pause.wait(REFRESH)
+
+
+def _redraws(console: Console) -> bool:
+    """Whether what was printed can be replaced: in a terminal, not in a file or a pipe."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def _lines(console: Console, stack: Stack) -> int:
+    """One line for each newer trace."""
+    tempo = Tempo(stack.url("Tempo API"))
+    pause = Event()
+    shown = ""
+    console.print(_where(stack))
+    while True:
+        stack.check()
+        with contextlib.suppress(ApiError):
+            found = newest(tempo)
+            if found and found[0] != shown:
+                shown = found[0]
+                console.print(heading(found[1], shown))
+        pause.wait(REFRESH)
 
 
 def _where(stack: Stack) -> RenderableType:

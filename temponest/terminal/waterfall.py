@@ -36,7 +36,7 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
         width: columns of the terminal; the bars take a quarter of them.
     """
     bar_width = max(10, min(60, width // 4))
-    colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(trace.services)}
+    colours = _colours(trace)
     table = Table.grid(padding=(0, 1), pad_edge=False)
     # One column of space behind each of the first two.
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=width - bar_width - DURATION_WIDTH - 2)
@@ -54,12 +54,19 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
             _bar(span, trace, bar_width, "red" if span.status == "error" else colour),
             duration(span.duration_ns),
         )
+    return Group(heading(trace, trace_id), table)
+
+
+def heading(trace: Trace, trace_id: str) -> Text:
+    """One line: the trace's id, how many spans it has over which services, and how long it took."""
     total = duration(trace.end_ns - trace.start_ns)
     count = f"{len(trace.spans)} span{'s' if len(trace.spans) != 1 else ''}"
-    header = Text.assemble(
-        ("Trace ", "bold"), trace_id, f"  {count} over ", *_names(trace.services, colours), f" in {total}"
-    )
-    return Group(header, table)
+    names = _names(trace.services, _colours(trace))
+    return Text.assemble(("Trace ", "bold"), trace_id, f"  {count} over ", *names, f" in {total}")
+
+
+def _colours(trace: Trace) -> dict[str, str]:
+    return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(trace.services)}
 
 
 def _peer(span: Span) -> str:

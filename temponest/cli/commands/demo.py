@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
 
 from temponest.demo.run import run
+from temponest.terminal.screen import screen
 
 
 @click.command()
@@ -22,4 +22,4 @@ def command(once: bool, port_base: int | None) -> None:
     temponest demo
     temponest demo --once
     """
-    sys.exit(run(Console(), once=once, port_base=port_base))
+    sys.exit(run(screen(), once=once, port_base=port_base))
