@@ -16,7 +16,7 @@ from ..otlp.attributes import Prepared
 from .semconv import error_type
 
 RecordDuration: TypeAlias = Callable[[float, Mapping[str, AnyValue], int, "str | None"], None]
-"""Called when an operation ended: seconds, the span's start attributes, HTTP status or 0, `error.type`.
+"""Called when an operation ended: seconds, the span's attributes, HTTP status or 0, `error.type`.
 
 It is called in the context of the caller, before the span ends. One that has `at_once` false, as `Durations`,
 may be called later, and has `series`, which records the same operation again and again.

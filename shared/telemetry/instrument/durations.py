@@ -17,7 +17,7 @@ from ..trace.context import SPAN_KEY, current
 from . import semconv
 from .client import RecordDuration
 
-_HTTP = ("http.request.method", "server.address", "server.port")
+_HTTP = ("http.request.method", "server.address", "server.port", "network.protocol.version")
 _HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _DATABASE = (
     "db.system.name",

@@ -109,7 +109,7 @@ class Call:
         failed = status >= 400
         if http.record is not None:
             error = str(status) if failed else None
-            http.record(self._seconds(ended), self._target.attributes, status, error)
+            http.record(self._seconds(ended), self._target.answer(status, version), status, error)
         if span.is_recording():
             if http.response_headers is not None:
                 span.set_attributes(http.response_headers(headers))
@@ -125,11 +125,12 @@ class Call:
         _, status, version = work
         http, target = self._http, self._target
         span: Any = self.span
-        span.absorb(target.attributes, target.answer(status, version))
+        answer = target.answer(status, version)
+        span.absorb(target.attributes, answer)
         http.tracer.settle((http.tracer, span))
         recorder: Any = http.record
         if recorder is not None:
-            record = recorder.series(target.attributes, status, None)
+            record = recorder.series(answer, status, None)
             record(self._seconds(span._end_time), None, self._parent)
 
     def failed(self, error: BaseException) -> None:

@@ -311,6 +311,23 @@ def test_a_websocket_handshake_is_a_span_that_ends_when_accepted(recorded: Recor
     assert span.status.status_code is StatusCode.UNSET
 
 
+def test_the_headers_of_an_accepted_handshake_are_recorded_where_named(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE", "X-.*")
+    app = FastAPI()
+    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
+
+    @app.websocket("/")
+    async def accepts(websocket: WebSocket) -> None:
+        await websocket.accept(headers=[(b"x-room", b"7")])
+        await websocket.close()
+
+    with TestClient(app).websocket_connect("/"):
+        pass
+    assert attributes_of(recorded.only())["http.response.header.x-room"] == ("7",)
+
+
 def test_a_websocket_that_is_refused_is_403(recorded: Recorded) -> None:
     app = FastAPI()
     app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)

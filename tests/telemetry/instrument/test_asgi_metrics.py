@@ -220,6 +220,24 @@ async def test_interleaved_requests_are_told_apart(measure: Measure, measured: M
     assert sums == {"request": {201: 3, 202: 5}, "response": {201: 2, 202: 4}}
 
 
+@pytest.mark.parametrize(("length", "size"), [("13", 13), ("thirteen", 0), ("1" * 5000, 0)])
+async def test_a_body_that_nobody_reads_has_the_size_that_its_header_announces(
+    length: str, size: int, measure: Measure, measured: Measured
+) -> None:
+    app = FastAPI()
+    measure(app, body_sizes=True)
+
+    @app.post("/")
+    async def root() -> None:
+        pass
+
+    async with client_of(app) as client:
+        await client.post("/", content=b"", headers={"content-length": length})
+    (point,) = measured.points("http.server.request.body.size")
+    assert isinstance(point, HistogramPoint)
+    assert point.sum == size
+
+
 async def test_an_excluded_path_is_not_measured(app: FastAPI, measured: Measured) -> None:
     async with client_of(app) as client:
         await client.get("/health")

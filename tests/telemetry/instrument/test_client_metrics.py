@@ -83,6 +83,7 @@ async def test_httpx_requests_are_measured_by_host_method_and_status(measured: M
         "server.address": "127.0.0.1",
         "server.port": server,
         "http.response.status_code": 204,
+        "network.protocol.version": "1.0",
     }
 
 

@@ -364,7 +364,15 @@ class _Request:
         seconds = (end - began) / 1e9 if end > began else 0.0
         if cost:
             METRICS.add(cost)
-        self._middleware.put(key, seconds, self._received, self._sent, span)
+        self._middleware.put(key, seconds, self._received or self._announced(), self._sent, span)
+
+    def _announced(self) -> int:
+        """The size by the request's header, for a body that the application has not read."""
+        if self._middleware._sizes:
+            for name, value in self._scope.get("headers") or ():
+                if name == b"content-length" and value.isdigit() and len(value) < 20:
+                    return int(value)
+        return 0
 
     def _outcome(self) -> tuple[int, str | None]:
         status = self._status

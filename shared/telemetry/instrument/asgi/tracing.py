@@ -241,6 +241,7 @@ class ServerRequest(Facts):
             return self._send(message)
         kind = message["type"]
         if kind == "websocket.accept":
+            self._capture(message)
             self.status = 101
             return self._send_last(message)
         if kind == "websocket.close":
@@ -319,6 +320,9 @@ class ServerRequest(Facts):
 
     def _started(self, message: Message) -> None:
         self.status = message["status"]
+        self._capture(message)
+
+    def _capture(self, message: Message) -> None:
         captured = self._middleware.response_headers
         if captured is not None and self.span.is_recording():
             self.span.set_attributes(captured(message.get("headers") or ()))
