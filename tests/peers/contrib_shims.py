@@ -4,7 +4,7 @@ Only the ways in are replaced (instrumentors and the ASGI middleware); whatever 
 contrib's own. A test that never comes by one of them tests contrib and says nothing about us; the report of
 each test says whether it did. Ours instrument classes, not single clients: where a suite asks for one client,
 all are instrumented. Contrib makes a span for each ASGI `send` and `receive`, which most of its tests count
-before they look at the request's span; here a middleware inside of ours makes them, so that they look at ours.
+before they look at the request's span; here a middleware inside of ours makes them, so they look at ours.
 """
 
 from __future__ import annotations
