@@ -1,11 +1,10 @@
-"""The sides of requests in a batch of spans, as columns, and which two of them are one request."""
+"""The sides of requests among spans, as columns, and which two of them are one request."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +14,7 @@ from ..model.span import Kind, Status
 from ..store.arrays import columns_of
 from .latency import Durations, Numbers
 
-Key: TypeAlias = tuple[bytes, bytes]  # trace id, span id of the client
-
-_KEY = struct.Struct("16s8s")
+_KEY = struct.Struct("16s8s")  # trace id, span id of the client: what both sides have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Names:
     texts: list[str]
 
     @classmethod
-    def of(cls, column: pa.Array) -> Names:
+    def of(cls, column: pa.Array) -> Self:
         """From an array of strings, or of codes of strings."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64) + 1
@@ -44,61 +41,139 @@ class Names:
         """Which rows have a text."""
         return np.array([bool(text) for text in self.texts])[self.codes]
 
+    def take(self, rows: Numbers) -> Names:
+        """Those of some rows, with the texts that these have."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        return Names(codes, [self.texts[code] for code in used.tolist()])
 
+    def followed_by(self, other: Names) -> Names:
+        """The rows of both, each text once."""
+        known = {text: code for code, text in enumerate(dict.fromkeys((*self.texts, *other.texts)))}
+        codes = [np.array([known[text] for text in one.texts], np.int64)[one.codes] for one in (self, other)]
+        return Names(np.concatenate(codes), list(known))
+
+
+@dataclass(frozen=True, slots=True)
 class Halves:
-    """A batch of spans as sides of requests.
+    """Sides of requests, in the order in which they arrived.
 
     Attributes:
         services: of each row, as are all that follow.
-        systems: the database that a client asks.
         durations: how long.
         failed: whether the status is an error.
         messaging: whether it is a producer or a consumer.
-        calls: whether it is the side of a client whose server has spans of its own.
-        serves: whether it is the side of a server that has a client.
-        stores: whether it is the side of a client that asks a database.
+        calls: whether it is the side of the client; else it is that of the server.
+        traces: trace ids, 16 bytes each.
+        clients: span id of the client, as a number.
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    services: Names
+    durations: Durations
+    failed: Numbers
+    messaging: Numbers
+    calls: Numbers
+    traces: Numbers
+    clients: Numbers
+
+    @classmethod
+    def of(cls, table: pa.Table) -> tuple[Halves, Halves, Names]:
+        """From spans (columns of `store/schema.py`).
+
+        Returns:
+            Sides of requests between services; then clients of databases, which have no spans of their own,
+            with the names of the databases.
+        """
         kinds = columns_of(table, "kind").to_numpy(zero_copy_only=False)
         parents = columns_of(table, "parent_span_id")
+        systems = _systems(table)
         client = np.isin(kinds, (Kind.CLIENT, Kind.PRODUCER))
-        self.services = Names.of(columns_of(table, "service"))
-        self.systems = _systems(table)
-        self.durations = Durations.of(table.column("duration_ns"))
-        self.failed = columns_of(table, "status").to_numpy(zero_copy_only=False) == Status.ERROR
-        self.messaging = np.isin(kinds, (Kind.PRODUCER, Kind.CONSUMER))
-        self.stores = client & self.systems.given
-        self.calls = client & ~self.stores
-        self.serves = np.isin(kinds, (Kind.SERVER, Kind.CONSUMER)) & parents.is_valid().to_numpy(False)
-        self._traces = _ids(columns_of(table, "trace_id"), 16)
-        self._clients = np.where(
-            self.serves[:, None], _ids(parents, 8), _ids(columns_of(table, "span_id"), 8)
+        stores = client & systems.given
+        serves = np.isin(kinds, (Kind.SERVER, Kind.CONSUMER)) & parents.is_valid().to_numpy(False)
+        every = cls(
+            Names.of(columns_of(table, "service")),
+            Durations.of(table.column("duration_ns")),
+            columns_of(table, "status").to_numpy(zero_copy_only=False) == Status.ERROR,
+            np.isin(kinds, (Kind.PRODUCER, Kind.CONSUMER)),
+            client,
+            _ids(columns_of(table, "trace_id"), 16),
+            np.where(serves, _numbers(parents), _numbers(columns_of(table, "span_id"))),
+        )
+        at = np.flatnonzero(stores)
+        return every.take(np.flatnonzero((client & ~stores) | serves)), every.take(at), systems.take(at)
+
+    def __len__(self) -> int:
+        """How many sides."""
+        return len(self.clients)
+
+    def take(self, rows: Numbers) -> Halves:
+        """Some of them."""
+        return Halves(
+            self.services.take(rows),
+            self.durations.take(rows),
+            self.failed[rows],
+            self.messaging[rows],
+            self.calls[rows],
+            self.traces[rows],
+            self.clients[rows],
         )
 
-    def keys(self, rows: Numbers) -> Iterable[Key]:
-        """What both sides of one request have in common."""
-        joined = np.concatenate((self._traces[rows], self._clients[rows]), axis=1)
-        return _KEY.iter_unpack(joined.tobytes())
+    def followed_by(self, other: Halves) -> Halves:
+        """These, then others."""
+        return Halves(
+            self.services.followed_by(other.services),
+            self.durations.followed_by(other.durations),
+            np.concatenate((self.failed, other.failed)),
+            np.concatenate((self.messaging, other.messaging)),
+            np.concatenate((self.calls, other.calls)),
+            np.concatenate((self.traces, other.traces)),
+            np.concatenate((self.clients, other.clients)),
+        )
 
-    def pairs(self) -> tuple[Numbers, Numbers]:
-        """Rows of clients and of their servers, where no other row says it is one of the two."""
-        rows = np.concatenate((np.flatnonzero(self.calls), np.flatnonzero(self.serves)))
-        # Span ids of different requests hardly ever agree. Where they do, more than two rows or two traces
-        # share one, and it is no pair.
-        numbers = self._clients[rows].view(np.uint64)[:, 0]
-        order = np.argsort(numbers, kind="stable")
-        begins = np.flatnonzero(np.diff(numbers[order], prepend=~numbers[order[:1]]))
-        two = begins[np.diff(begins, append=len(rows)) == 2]
-        first, second = rows[order[two]], rows[order[two + 1]]
-        same = (self._traces[first] == self._traces[second]).all(axis=1)
-        found = same & self.calls[first] & self.serves[second]
-        return first[found], second[found]
+    def paired(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Rows of clients, of their servers, and of those that wait for their other side, in order."""
+        order = np.argsort(self.clients, kind="stable")
+        begins = np.flatnonzero(np.diff(self.clients[order], prepend=~self.clients[order[:1]]))
+        sizes = np.diff(begins, append=len(self))
+        alone = order[begins[sizes == 1]]
+        two = begins[sizes == 2]
+        first, second = order[two], order[two + 1]
+        pair = (self.calls[first] != self.calls[second]) & (self.traces[first] == self.traces[second]).all(1)
+        first, second = first[pair], second[pair]
+        # Span ids of different requests hardly ever agree, and a side hardly ever comes twice.
+        rest = np.ones(len(self), np.bool_)
+        rest[alone] = rest[first] = rest[second] = False
+        more, left = self._one_by_one(np.flatnonzero(rest))
+        calls = self.calls[first]
+        return (
+            np.concatenate((np.where(calls, first, second), more[:, 0])),
+            np.concatenate((np.where(calls, second, first), more[:, 1])),
+            np.sort(np.concatenate((alone, left))),
+        )
+
+    def _one_by_one(self, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Pairs of client and server, and what waits, where an id occurs more than twice or in vain."""
+        waiting: tuple[dict[tuple[bytes, bytes], int], ...] = ({}, {})
+        pairs: list[tuple[int, int]] = []
+        ids = np.concatenate((self.traces[rows], self.clients[rows].view(np.uint8).reshape(-1, 8)), axis=1)
+        for row, key, calls in zip(
+            rows.tolist(), _KEY.iter_unpack(ids.tobytes()), self.calls[rows].tolist(), strict=True
+        ):
+            other = waiting[not calls].pop(key, None)
+            if other is None:
+                waiting[calls][key] = row
+            else:
+                pairs.append((row, other) if calls else (other, row))
+        left = [*waiting[0].values(), *waiting[1].values()]
+        return np.array(pairs, np.int64).reshape(-1, 2), np.array(left, np.int64)
 
 
 def _ids(column: pa.FixedSizeBinaryArray, width: int) -> Numbers:
     content = np.frombuffer(column.buffers()[1], np.uint8, len(column) * width, column.offset * width)
     return content.reshape(-1, width)
+
+
+def _numbers(column: pa.FixedSizeBinaryArray) -> Numbers:
+    return _ids(column, 8).view(np.uint64)[:, 0]
 
 
 def _systems(table: pa.Table) -> Names:

@@ -73,6 +73,12 @@ class Durations:
         """Those of some rows."""
         return Durations(self.seconds[rows], self.buckets[rows])
 
+    def followed_by(self, other: Durations) -> Durations:
+        """These, then others."""
+        return Durations(
+            np.concatenate((self.seconds, other.seconds)), np.concatenate((self.buckets, other.buckets))
+        )
+
     def grouped(self, group: Numbers, groups: int) -> list[Latency]:
         """One histogram a group.
 

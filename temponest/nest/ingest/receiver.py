@@ -32,6 +32,11 @@ PART_BYTES = MIB
 _PART_PATIENCE = 10.0
 _PART_PAUSE = 0.02
 
+# A request waits so long for room in the queue before it is refused, if few do already. A refused one is sent
+# again and costs twice; but threads that wait are none that could take the request of a quiet service.
+_PATIENCE = 1.0
+_PATIENT = 4
+
 # Bytes of requests that are received or inflated and neither kept nor refused yet.
 IN_FLIGHT = 32 * MIB
 
@@ -97,6 +102,7 @@ class Receiver:
         self._token = token and f"Bearer {token}".encode()
         self._guard = threading.Lock()
         self._held = 0
+        self._patient = threading.Semaphore(_PATIENT)
 
     def authorize(self, authorization: bytes) -> None:
         """Look at the `authorization` of a request, before anything of its body is read.
@@ -155,13 +161,21 @@ class Receiver:
             body, partial = decode.check(signal, bytes(body))
         try:
             if len(body) <= PART_BYTES:
-                return self._store.append(signal, bytes(body)), partial
+                return self._append(signal, bytes(body)), partial
             # Twice through the parts rather than holding all: nothing is kept of a request with a bad part.
             told = [decode.check(signal, part)[1] for part in split(body, PART_BYTES)]
             parts = (decode.check(signal, part)[0] for part in split(body, PART_BYTES))
             return self._append_all(signal, parts), partial or Partial.together(told)
         except (Full, Closed) as error:
             raise refusal(error) from None
+
+    def _append(self, signal: Signal, body: bytes) -> Future[None]:
+        patient = self._patient.acquire(blocking=False)
+        try:
+            return self._store.append(signal, body, _PATIENCE if patient else 0.0)
+        finally:
+            if patient:
+                self._patient.release()
 
     def _append_all(self, signal: Signal, parts: Iterable[bytes]) -> Future[None]:
         """The future of the last part; the log keeps order, so whatever is before it is durable by then."""

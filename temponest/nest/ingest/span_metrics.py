@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..model.series import Metadata
-from .latency import Durations, Latency, Sample, series
+from ..store.arrays import columns_of
+from .halves import Names
+from .latency import Durations, Latency, Numbers, Sample, series
 
 KINDS = tuple(
     f"SPAN_KIND_{kind}" for kind in ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -38,18 +40,15 @@ class SpanMetrics:
     def add(self, table: pa.Table) -> None:
         """Count a batch of spans (columns of `store/schema.py`)."""
         durations = Durations.of(table.column("duration_ns"))
-        columns = {name: _plain(table.column(name)) for name in ("service", "name", "kind", "status")}
-        grouped = (
-            pa.table({**columns, "seconds": durations.seconds, "bucket": durations.buckets})
-            .group_by(["service", "name", "kind", "status", "bucket"], use_threads=False)
-            .aggregate([("seconds", "sum"), ("seconds", "count")])
-        )
-        for row in grouped.to_pylist():
-            latency = self._of(
-                (row["service"] or "", row["name"] or "", row["kind"] or 0, row["status"] or 0)
-            )
-            latency.counts[row["bucket"]] += row["seconds_count"]
-            latency.seconds += row["seconds_sum"]
+        services, names = (Names.of(columns_of(table, name)) for name in ("service", "name"))
+        kinds, statuses = (_bytes(columns_of(table, name)) for name in ("kind", "status"))
+        codes = (services.codes * len(names.texts) + names.codes) << 16 | kinds << 8 | statuses
+        distinct, group = np.unique(codes, return_inverse=True)
+        counted = durations.grouped(group, len(distinct))
+        for code, latency in zip(distinct.tolist(), counted, strict=True):
+            service, name = divmod(code >> 16, len(names.texts))
+            key = (services.texts[service], names.texts[name], code >> 8 & 0xFF, code & 0xFF)
+            self._of(key).add(latency)
 
     def samples(self) -> Iterator[Sample]:
         """The present value of every series."""
@@ -69,5 +68,7 @@ class SpanMetrics:
         return self._latency.setdefault(key, Latency())
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.cast(column, pa.string()) if pa.types.is_dictionary(column.type) else column
+def _bytes(column: pa.Int8Array) -> Numbers:
+    """Small numbers; a negative one is none of those that OTLP knows, and neither is what it becomes."""
+    numbers: Numbers = column.fill_null(0).to_numpy().astype(np.int64)
+    return numbers & 0xFF

@@ -134,8 +134,13 @@ class Store:
         self._writer.start()
         self._committer.start()
 
-    def append(self, signal: Signal, body: bytes) -> Future[None]:
+    def append(self, signal: Signal, body: bytes, patience: float = 0.0) -> Future[None]:
         """Keep one OTLP `Export*ServiceRequest`, already checked; the future is done once it is durable.
+
+        Args:
+            signal: what it holds.
+            body: in protobuf.
+            patience: seconds that the call waits for room in the queue.
 
         Raises:
             Full: too much is waiting to be decoded, or the disk is full; try again later.
@@ -145,7 +150,7 @@ class Store:
         if committer is None:
             raise Closed(f"the store in {self._layout.folder} is not running")
         try:
-            self._writer.admit(body)
+            self._writer.room.take(body, patience)
         except Full:
             with self._guard:
                 self._refused += 1
@@ -204,7 +209,7 @@ class Store:
             accepted_bytes=self._accepted_bytes,
             decoded_spans=writer.decoded_spans,
             decoded_logs=writer.decoded_logs,
-            queue_bytes=writer.queue_bytes,
+            queue_bytes=writer.room.taken,
             recent_spans=recent(Signal.TRACES),
             recent_logs=recent(Signal.LOGS),
             segments=len(entries),
@@ -227,7 +232,7 @@ class Store:
 
     def _settle(self, done: Future[None], body: bytes) -> None:
         if done.cancelled() or done.exception() is not None:
-            self._writer.forget(body)
+            self._writer.room.give((body,))
             with self._guard:
                 self._refused += 1
                 self._accepted_bodies -= 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
@@ -13,14 +12,13 @@ import pyarrow as pa
 from ..model.signal import Signal
 from .consumer import Consumer, Listener, SpanBatch
 from .decode import Decoder
-from .errors import Full
 from .keeper import Keeper
 from .layout import Layout, write_atomically
 from .limits import Limits
 from .log_record import Record
 from .logs.decode import LogDecoder
-from .owner import owner_of
 from .recent import Generation
+from .room import Room
 from .schema import SHAPES
 from .view import CurrentView
 
@@ -29,10 +27,6 @@ _log = logging.getLogger("temponest.store")
 # While a segment cannot be written the queue fills and senders are refused; after this many seconds decoding
 # goes on for one batch, so that closing and answering are never stuck behind a full disk.
 _PATIENCE = 5.0
-
-# This part of the queue is for whoever comes; the rest takes a body only from a service of which nothing
-# waits. So whoever sends most is refused first, and a quiet service is not refused for another's sake.
-_COMMON = 0.75
 
 
 class Writer:
@@ -48,9 +42,8 @@ class Writer:
         self._decoder = Decoder(limits.columns)
         self._log_decoder = LogDecoder(limits.columns)
         self._changed = threading.Condition()
+        self.room = Room(limits.queue_bytes)
         self._waiting: list[Record] = []
-        self._admitted_bytes = 0
-        self._waiting_by_owner: Counter[bytes] = Counter()
         self._flushing = 0
         self._stopping = False
         self._seal_asked = False
@@ -67,40 +60,6 @@ class Writer:
     def dropped_spans(self) -> int:
         """Spans left out because they have no usable id."""
         return self._decoder.dropped
-
-    @property
-    def queue_bytes(self) -> int:
-        """Bytes admitted and not yet decoded."""
-        return self._admitted_bytes
-
-    def admit(self, body: bytes) -> None:
-        """Reserve room in the queue for a body; a body larger than the queue is admitted when it is alone.
-
-        Raises:
-            Full: there is none; or what is left is for services of which nothing waits.
-        """
-        owner, total = owner_of(body), self._limits.queue_bytes
-        with self._changed:
-            after = self._admitted_bytes + len(body)
-            if self._admitted_bytes and after > total:
-                raise Full("too much is waiting to be decoded")
-            if after > total * _COMMON and self._waiting_by_owner[owner]:
-                raise Full("this service sends more than can be decoded", cause="share")
-            self._admitted_bytes = after
-            self._waiting_by_owner[owner] += len(body)
-
-    def forget(self, body: bytes) -> None:
-        """Give back room: the body was never written."""
-        with self._changed:
-            self._release(body)
-            self._changed.notify_all()
-
-    def _release(self, body: bytes) -> None:
-        owner = owner_of(body)
-        self._admitted_bytes -= len(body)
-        self._waiting_by_owner[owner] -= len(body)
-        if not self._waiting_by_owner[owner]:
-            del self._waiting_by_owner[owner]
 
     def deliver(self, records: Sequence[Record]) -> None:
         """Queue durable records for decoding."""
@@ -189,11 +148,10 @@ class Writer:
             except Exception:  # noqa: BLE001 - this thread must outlive whatever one group did
                 _log.exception("decoding failed; what was acknowledged is in the log")
             finally:
+                self.room.give(record.body for record in group)
                 with self._changed:
                     self._seal_asked &= not asked
                     self._last = group[-1].sequence if group else self._last
-                    for record in group:
-                        self._release(record.body)
                     self._changed.notify_all()
         self._persist()
 

@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from temponest.nest.ingest import derive
 from temponest.nest.ingest.derive import Derived
 from temponest.nest.ingest.service_graph import ServiceGraph
 from temponest.nest.model.series import Matcher, MatchOperator
@@ -155,6 +156,29 @@ def test_spans_in_a_durable_sample_are_not_counted_again_and_others_are(tmp_path
     again = Nest(tmp_path)
     assert list(again.newest("traces_spanmetrics_calls_total").values()) == [1]
     again.store.close()
+
+
+def test_spans_that_wait_to_be_counted_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derive, "COUNTED_AT_ONCE", 2)
+    nest = Nest(tmp_path)
+    for half in call():
+        nest.receive(half)
+    nest.store.flush()
+    assert nest.derived._uncounted == []
+    assert sum(nest.newest("traces_spanmetrics_calls_total").values()) == 2
+    nest.store.close()
+
+
+def test_batches_with_and_without_a_database_are_counted_together(tmp_path: Path) -> None:
+    nest = Nest(tmp_path)
+    request = ExportTraceServiceRequest()
+    span(request, "front", CLIENT, b"12345678", trace_id=bytes(15) + b"1", system="redis")
+    for one in (*call(), request):
+        nest.receive(one)
+        nest.store.flush()
+    edges = nest.newest("traces_service_graph_request_total")
+    assert sorted(dict(edge)["server"] for edge in edges) == ["back", "redis"]
+    nest.store.close()
 
 
 def test_what_fails_to_be_counted_holds_back_neither_spans_nor_the_log(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def fill(store: Store, service: str) -> int:
     one = body(service, 50_000)
     for taken in range(1000):
         try:
-            store._writer.admit(one)
+            store._writer.room.take(one)
         except Full as full:
             return taken if full.cause == "share" else -1
     return 1000
@@ -50,20 +51,29 @@ def test_parts_of_a_request_have_its_owner() -> None:
 
 def test_a_quiet_service_is_taken_when_a_noisy_one_is_refused(store: Store) -> None:
     fill(store, "noisy")
-    store._writer.admit(body("quiet", 1000))
+    store._writer.room.take(body("quiet", 1000))
 
 
 def test_many_noisy_services_leave_room_for_a_quiet_one(store: Store) -> None:
     for number in range(4):
         fill(store, f"noisy {number}")
-    store._writer.admit(body("quiet", 1000))
+    store._writer.room.take(body("quiet", 1000))
 
 
 def test_room_is_given_back_to_whom_it_was_taken_from(store: Store) -> None:
     taken = fill(store, "noisy")
     for _ in range(taken):
-        store._writer.forget(body("noisy", 50_000))
+        store._writer.room.give((body("noisy", 50_000),))
     assert fill(store, "noisy") == taken
+
+
+def test_a_patient_body_gets_the_room_that_is_given_back(store: Store) -> None:
+    fill(store, "noisy")
+    one = body("noisy", 50_000)
+    with ThreadPoolExecutor() as pool:
+        waits = pool.submit(store._writer.room.take, one, 60)
+        store._writer.room.give((one,))
+        waits.result()
 
 
 def test_the_store_takes_bodies_of_a_refused_service_again_once_they_are_decoded(tmp_path: Path) -> None:
@@ -77,6 +87,6 @@ def test_the_store_takes_bodies_of_a_refused_service_again_once_they_are_decoded
             refused += 1
             store.flush()
     store.flush()
-    assert store._writer.queue_bytes == 0
+    assert store._writer.room.taken == 0
     store.append(Signal.TRACES, body("noisy", 50_000)).result()
     store.close()
