@@ -6,9 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+READY_TIMEOUT = (
+    60.0  # seconds; the first start, which compiles every module, takes half of it on a busy machine
+)
+POLL = 0.05  # seconds between two looks at a process that is starting
 STOP_TIMEOUT = 10.0  # seconds; the nest and the services promise to be gone in 5
 
 
@@ -65,10 +70,22 @@ class Process:
     def check(self) -> None:
         """Raise StartError when the process has ended."""
         if not self.running():
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise StartError(
-                f"{self.name} ended with code {self._process.returncode}. Its last lines:\n{tail}"
-            )
+            raise StartError(f"{self.name} ended with code {self._process.returncode}. {self._last_lines()}")
+
+    def wait_ready(self, ready: Callable[[], bool]) -> None:
+        """Wait until `ready` says so; when it ends or takes over 60 s, stop it and raise StartError."""
+        deadline = time.monotonic() + READY_TIMEOUT
+        try:
+            while not ready():
+                self.check()
+                if time.monotonic() > deadline:
+                    raise StartError(
+                        f"{self.name} is not ready after {READY_TIMEOUT:.0f} s. {self._last_lines()}"
+                    )
+                time.sleep(POLL)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the process: its stop signal first, then SIGKILL to its whole session."""
@@ -79,3 +96,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _last_lines(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        return "\n".join(["Its last lines:", *lines]) if lines else "It has printed nothing."

