@@ -45,6 +45,11 @@ elif VARIANT.startswith("stock"):
 else:
     from opentelemetry.trace import get_tracer
 
+    if VARIANT == "hooks":
+        from . import hooks
+
+        hooks.setup()
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +73,8 @@ elif VARIANT.startswith("stock"):
     from .stock import instrument
 
     instrument(app)
+elif VARIANT == "hooks":
+    app.add_middleware(hooks.Hooks)
 
 tracer = get_tracer("benchmarks.overhead")
 

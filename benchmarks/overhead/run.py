@@ -18,7 +18,7 @@ from .measure import Server, Variant, overhead, run, spread
 from .peers import ROOT
 from .stage import Stage, stage
 
-VARIANTS = ("none#1", "none#2", "ours", "ours-metrics", "stock", "stock-metrics")
+VARIANTS = ("none#1", "none#2", "hooks", "ours", "ours-metrics", "stock", "stock-metrics")
 ROUTES = {"reference request": ("/api/v1/agents/1", 40), "bare route": ("/bare", 200)}
 # Over none: what, on which route, and by which variant.
 BUDGETS = {
