@@ -18,15 +18,17 @@ class Application:
     """One application.
 
     Attributes:
-        name: what it is assigned to, `app` or `self.app`.
+        name: what it is assigned to, `app` or `self.app`, or is to be where a function returns it at once.
         scope: the module, or the function that makes it.
-        made: the statement of the scope's body in which it is made.
+        body: the statements among which it is made: the scope's own, or those of a block that returns it.
+        made: the one of them in which it is made, which may be the `return`.
         top: the statement of the module's body in which it is made.
         mounted: it is part of another application of the module.
     """
 
     name: str
     scope: Scope
+    body: list[ast.stmt]
     made: ast.stmt
     top: ast.stmt
     mounted: bool
@@ -42,19 +44,10 @@ class Application:
         return self.name if isinstance(self.scope, ast.Module) else self.scope.name
 
     def last_touched(self) -> ast.stmt:
-        """The last statement that adds a middleware or hands the application on to be configured.
-
-        What is added after it is outermost.
-
-        Raises:
-            UnsureError: the function leaves before anything can be added.
-        """
-        body = self.scope.body
-        start = body.index(self.made)
+        """The last statement that adds a middleware or hands the application on; then comes the outermost."""
+        start = self.body.index(self.made)
         last = self.made
-        if any(isinstance(node, ast.Return) for node in _walk(self.made)):
-            raise UnsureError(f"{self.label}() returns its application in a nested block")
-        for statement in body[start + 1 :]:
+        for statement in self.body[start + 1 :]:
             if isinstance(statement, ast.Return) or _serves(statement) or self._rebinds(statement):
                 break
             if self._touches(statement):
@@ -87,7 +80,7 @@ def applications(tree: ast.Module) -> list[Application]:
     """Every application that is assigned to a name, in the order of the source.
 
     Raises:
-        UnsureError: one is made where no statement can follow that names it.
+        UnsureError: one is made where no statement can follow that names it, or a function returns several.
     """
     makers = _makers(tree)
     if not makers:
@@ -99,14 +92,20 @@ def applications(tree: ast.Module) -> list[Application]:
         if not (isinstance(node, ast.Call) and _dotted(node.func) in makers):
             continue
         statement = _statement(node, parents)
+        returned = isinstance(statement, ast.Return)
         names = list(_targets(statement))
-        if not names or getattr(statement, "value", None) is not node:
-            if isinstance(statement, ast.Return):
+        if getattr(statement, "value", None) is not node or not (names or returned):
+            if returned:
                 raise UnsureError(f"line {node.lineno} returns an application without giving it a name")
             continue
-        made, scope = _in_scope(statement, parents)
-        name = names[0]
-        found.setdefault((name, scope), Application(name, scope, made, _top(made, parents), name in mounted))
+        scope = _scope(statement, parents)
+        made, body = _place(statement, scope, parents)
+        name = _free_name(scope) if returned else names[0]
+        app = Application(name, scope, body, made, _top(made, parents), name in mounted)
+        # One that is made in each of two branches is the same one where they meet again.
+        first = found.setdefault((name, scope), app)
+        if first.body is not body or (returned and first.made is not made):
+            raise UnsureError(f"{app.label}() returns several applications; make and return one")
     return sorted(found.values(), key=lambda one: one.made.lineno)
 
 
@@ -167,15 +166,33 @@ def _statement(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> ast.stmt:
     return node
 
 
-def _in_scope(node: ast.stmt, parents: dict[ast.AST, ast.AST]) -> tuple[ast.stmt, Scope]:
-    """The statement of the body of a function or module that holds a node."""
-    while True:
-        above = parents[node]
-        if isinstance(above, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
-            return node, above
+def _scope(node: ast.stmt, parents: dict[ast.AST, ast.AST]) -> Scope:
+    """The function or module that runs a statement."""
+    above = parents[node]
+    while not isinstance(above, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
         if isinstance(above, ast.ClassDef):
             raise UnsureError(f"line {node.lineno} makes an application in the body of a class")
+        above = parents[above]
+    return above
+
+
+def _place(node: ast.stmt, scope: Scope, parents: dict[ast.AST, ast.AST]) -> tuple[ast.stmt, list[ast.stmt]]:
+    """The statement that holds a node, and those beside it: of the scope, or of a block that returns."""
+    while True:
+        above = parents[node]
+        blocks = (value for _, value in ast.iter_fields(above) if isinstance(value, list))
+        block = next((one for one in blocks if node in one), None)
+        if above is scope:
+            return node, scope.body
+        if block is not None and any(isinstance(one, ast.Return) for one in block):
+            return node, block
         node = _statement(above, parents)
+
+
+def _free_name(scope: Scope) -> str:
+    """What an application can be called that has no name in the function that returns it."""
+    taken = {getattr(node, "id", getattr(node, "arg", getattr(node, "name", ""))) for node in ast.walk(scope)}
+    return next(name for name in ("app", "application", "fastapi_app", "the_app") if name not in taken)
 
 
 def _top(node: ast.stmt, parents: dict[ast.AST, ast.AST]) -> ast.stmt:

@@ -62,6 +62,9 @@ def instrument(source: Source, app: Application, service: str, present: set[str]
             app,
             [f'{app.name}.add_middleware({name}, service_name="{service}")' for name in middlewares],
         )
+    if isinstance(app.made, ast.Return):
+        _give_name(source, app)
+        tree = _Named(app).visit(tree)
     _verify(source, tree)
     return True
 
@@ -164,9 +167,18 @@ def _wrap(source: Source, app: Application, calls: list[str]) -> None:
     lines = [f"{indent}{call}" for call in calls]
     if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef):
         lines = [*([""] * (2 if app.is_module_level else 1)), *lines]
+    elif isinstance(last, ast.Return):
+        lines.append(f"{indent}return {app.name}")
     elif last.end_lineno != last.lineno and isinstance(last, ast.If | ast.For | ast.Try | ast.With):
         lines = ["", *lines]
     source.add(line, lines)
+
+
+def _give_name(source: Source, app: Application) -> None:
+    """Make `return FastAPI()` an assignment."""
+    line = source.lines[app.made.lineno - 1]
+    start = len(source.indent(app.made))
+    source.lines[app.made.lineno - 1] = f"{line[:start]}{app.name} ={line[start + len('return') :]}"
 
 
 def _verify(source: Source, before: ast.Module) -> None:
@@ -196,3 +208,16 @@ class _Without(ast.NodeTransformer):
             if names[0] in SETUPS or (names[0] == "add_middleware" and names[-1] in MIDDLEWARES):
                 return None
         return node
+
+
+class _Named(ast.NodeTransformer):
+    """Gives the application that a function returns at once its name."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt] | ast.Return:
+        if node.lineno != self.app.made.lineno or node.value is None:
+            return node
+        made = ast.Assign([ast.Name(self.app.name, ast.Store())], node.value)
+        return [made, ast.Return(ast.Name(self.app.name, ast.Load()))]

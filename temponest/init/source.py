@@ -1,4 +1,4 @@
-"""A file of source text that only ever gets whole lines added."""
+"""A file of source text that gets whole lines added, and hardly anything changed."""
 
 from __future__ import annotations
 

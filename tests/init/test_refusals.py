@@ -14,16 +14,24 @@ APP = "from fastapi import FastAPI\n\napp = FastAPI()\n"
 UNSURE = {
     "no application": ({"main.py": "print(1)\n"}, "no FastAPI application was found"),
     "several": ({"one.py": APP, "two.py": APP}, "--app one.py:app"),
-    "returned at once": (
-        {"main.py": "from fastapi import FastAPI\n\n\ndef make():\n    return FastAPI()\n"},
+    "returned inside of another": (
+        {"main.py": "from fastapi import FastAPI\n\n\ndef make():\n    return Wrapper(FastAPI())\n"},
         "returns an application without giving it a name",
     ),
-    "returned in a block": (
+    "returned in two branches": (
         {
             "main.py": "from fastapi import FastAPI\n\n\ndef make(x):\n"
-            "    with x:\n        app = FastAPI()\n        return app\n"
+            "    if x:\n        app = FastAPI()\n        return app\n"
+            "    else:\n        app = FastAPI(debug=True)\n        return app\n"
         },
-        "in a nested block",
+        "make() returns several applications",
+    ),
+    "returned twice": (
+        {
+            "main.py": "from fastapi import FastAPI\n\n\ndef make(x):\n"
+            "    if x:\n        return FastAPI()\n    return FastAPI(debug=True)\n"
+        },
+        "make() returns several applications",
     ),
     "two statements on a line": (
         {"main.py": "from fastapi import FastAPI\napp = FastAPI(); x = 1\n"},

@@ -23,6 +23,7 @@ WHERE = {
     "factory": "app.main:app",
     "one_line": "service.app:application",
     "package": "app.main:app",
+    "returned": "app.main:app",
 }
 LOOK = """
 import asyncio, json, sys

@@ -83,7 +83,9 @@ def test_json_is_a_plan_and_writes_with_yes_only(shop: Path) -> None:
 
 
 def test_a_refusal_prints_the_lines_to_paste(tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text("from fastapi import FastAPI\n\n\ndef make():\n    return FastAPI()\n")
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\n\n\ndef make():\n    return [FastAPI()]\n"
+    )
     result = run(str(tmp_path / "main.py"))
     assert result.exit_code == 1
     assert 'app.add_middleware(TracingMiddleware, service_name="my-service")' in result.output
