@@ -53,8 +53,8 @@ def command(
 ) -> None:
     """Add telemetry to a FastAPI service: shows the diff, and asks before it writes.
 
-    PATH is the folder of the service or the file with its application. Lines are added and none removed; a second
-    run adds none. Where the right place is not certain nothing is changed and the lines are printed.
+    PATH is the folder of the service or the file with its application. Lines are added and none removed; a
+    second run adds none. Where the right place is not certain nothing is changed and the lines are printed.
 
     \b
     temponest init
