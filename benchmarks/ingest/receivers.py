@@ -68,7 +68,7 @@ class Receiver:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.grpc, self.tempo, *self._others = free_ports(6)
+        self.grpc, self.tempo, self.jaeger, self.prometheus, self.loki, self._other = free_ports(6)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -102,10 +102,12 @@ class Receiver:
             self._process.kill()
             self._process.wait()
 
-    def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body of a request to Tempo's API."""
+    def get(self, path: str, port: int = 0, accept: str = "*/*") -> tuple[int, bytes]:
+        """Status and body of a request to Tempo's API, or to the one at another port."""
+        url = f"http://127.0.0.1:{port or self.tempo}{path}"
+        request = urllib.request.Request(url, headers={"Accept": accept})
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.tempo}{path}", timeout=60) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - http, see above
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             return error.code, b""
@@ -154,11 +156,11 @@ class Receiver:
         if self.name == "nest":
             ports = {
                 "grpc": self.grpc,
-                "http": self._others[0],
-                "jaeger": self._others[1],
+                "http": self._other,
+                "jaeger": self.jaeger,
                 "tempo": self.tempo,
-                "prometheus": self._others[2],
-                "loki": self._others[3],
+                "prometheus": self.prometheus,
+                "loki": self.loki,
             }
             options = [text for name, port in ports.items() for text in (f"--{name}-port", str(port))]
             nest = str(Path(sys.executable).with_name("temponest"))
@@ -167,8 +169,8 @@ class Receiver:
         config.write_text(
             _TEMPO.format(
                 tempo=self.tempo,
-                internal=self._others[0],
-                gossip=self._others[1],
+                internal=self._other,
+                gossip=self.jaeger,
                 grpc=self.grpc,
                 folder=self.folder,
             )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -55,15 +55,38 @@ class _Ids(Sequence[bytes]):
         return found.to_pylist() if isinstance(index, slice) else found.as_py()  # type: ignore[no-any-return] # Arrow
 
 
+class _Readable(Protocol):
+    """What of a block is needed here."""
+
+    def names(self) -> Collection[str]: ...
+    def read(self, names: Sequence[str]) -> pa.Table: ...
+
+
+class _Once:
+    """A block whose columns are read once: several attributes stand in one column."""
+
+    def __init__(self, block: Block) -> None:
+        self.names = block.names
+        self._block = block
+        self._known: dict[tuple[str, ...], pa.Table] = {}
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        key = tuple(names)
+        if key not in self._known:
+            self._known[key] = self._block.read(names)
+        return self._known[key]
+
+
 def project(block: Block, rows: Rows, attributes: Sequence[Attribute]) -> Columns:
     """Ids, times and the attributes of some rows of a block."""
     table = block.read(["start_ns", "duration_ns"])
+    once = _Once(block)
     return Columns(
         trace_ids=_Ids(block, "trace_id", rows),
         span_ids=_Ids(block, "span_id", rows),
         start_ns=columns_of(table, "start_ns").to_numpy()[rows],
         duration_ns=np.maximum(columns_of(table, "duration_ns").to_numpy()[rows], 0),
-        attributes={attribute: column(block, rows, attribute) for attribute in attributes},
+        attributes={attribute: column(once, rows, attribute) for attribute in attributes},
     )
 
 
@@ -87,7 +110,7 @@ def count_values(block: Block, rows: Rows, attribute: Attribute) -> Counter[tupl
     return counts
 
 
-def column(block: Block, rows: Rows, attribute: Attribute) -> Sequence[Value] | Coded:
+def column(block: _Readable, rows: Rows, attribute: Attribute) -> Sequence[Value] | Coded:
     """The values of an attribute at some rows, None where there is none."""
     name = attribute.name
     match attribute.scope:
@@ -109,7 +132,7 @@ def column(block: Block, rows: Rows, attribute: Attribute) -> Sequence[Value] | 
             return _nothing(len(rows))
 
 
-def _intrinsic(block: Block, rows: Rows, name: str) -> Sequence[Value] | Coded:
+def _intrinsic(block: _Readable, rows: Rows, name: str) -> Sequence[Value] | Coded:
     if name in _DIRECT:
         return _values(columns_of(block.read([_DIRECT[name]]), _DIRECT[name]).take(pa.array(rows)))
     if name in _IDS:
@@ -121,7 +144,7 @@ def _intrinsic(block: Block, rows: Rows, name: str) -> Sequence[Value] | Coded:
     return _nothing(len(rows))
 
 
-def _span(block: Block, rows: Rows, key: str) -> Sequence[Value] | Coded:
+def _span(block: _Readable, rows: Rows, key: str) -> Sequence[Value] | Coded:
     there = block.names()
     names = [name for kind in ATTRIBUTE_TYPES if (name := attribute_column(kind, key)) in there]
     taken = pa.array(rows)
@@ -158,7 +181,7 @@ def _values(array: pa.Array) -> Sequence[Value] | Coded:
     return listed
 
 
-def _wire(block: Block, rows: Rows, name: str, get: Callable[[bytes], Value]) -> Coded:
+def _wire(block: _Readable, rows: Rows, name: str, get: Callable[[bytes], Value]) -> Coded:
     array = columns_of(block.read([name]), name)
     values = [get(encoded) for encoded in array.dictionary.to_pylist()]
     return Coded(array.indices.to_numpy()[rows], values)
@@ -174,7 +197,7 @@ def _plain(values: Sequence[Value] | Coded) -> Sequence[Value]:
     return values
 
 
-def _listed(block: Block, rows: Rows, attribute: Attribute) -> list[Value]:
+def _listed(block: _Readable, rows: Rows, attribute: Attribute) -> list[Value]:
     events = attribute.scope is AttributeScope.EVENT
     lists = columns_of(block.read(["events" if events else "links"]), "events" if events else "links")
     decode: Callable[[bytes], Any] = otlp.event if events else otlp.link

@@ -27,6 +27,8 @@ TOO_MANY = "__too_many_values__"
 MAX_VALUES = 1_000
 MAX_COUNTS = 16_000_000
 OTHERS = 0
+MISSING = -1
+_UNKNOWN = -2
 COMPARED_INTRINSICS = (
     "name",
     "kind",
@@ -122,28 +124,35 @@ class _Values:
         self.attribute = attribute
         self.texts: list[Value] = [None]
         self.counts: npt.NDArray[np.int32] = np.zeros(0, np.int32)
-        self._numbers: dict[object, int] = {}
+        self._numbers: dict[object, int] = {None: MISSING}
+        if attribute.scope is AttributeScope.INTRINSIC:
+            # An empty one, such as the message of a span without one, is no value to tell spans by.
+            self._numbers[""] = MISSING
 
     def numbers(self, column: Column) -> Ints:
         """A number for each distinct value of a column; -1 for a missing one."""
-        numbers = np.full(max(1, len(column.values)), -1, np.int64)
-        # The frequent ones first: they are those worth a number of their own.
-        order = np.argsort(-np.bincount(column.codes, minlength=len(column.values)), kind="stable")
-        for code in order.tolist():
-            value = column.values[code] if column.values else None
-            one = value[0] if isinstance(value, tuple) and value else value
-            # An empty intrinsic, such as the message of a span without one, is no value to tell spans by.
-            empty = one == "" and self.attribute.scope is AttributeScope.INTRINSIC
-            if isinstance(one, str | bool | int | float) and not empty:
-                numbers[code] = self._number(one)
+        keys = [value if type(value) is str else self._key(value) for value in column.values]
+        found = [self._numbers.get(key, _UNKNOWN) for key in keys]
+        numbers: Ints = np.array(found or [MISSING], np.int64)
+        unknown = np.flatnonzero(numbers == _UNKNOWN)
+        room = MAX_VALUES + 1 - len(self.texts)
+        if len(unknown) and room:
+            # The frequent ones first: they are those worth a number of their own.
+            often = np.bincount(column.codes, minlength=len(keys))[unknown]
+            for code in unknown[np.argsort(-often, kind="stable")[:room]].tolist():
+                numbers[code] = self._numbers[keys[code]] = len(self.texts)
+                self.texts.append(shown(self.attribute, _single(column.values[code])))
+        numbers[numbers == _UNKNOWN] = OTHERS
         return numbers
 
-    def _number(self, value: str | bool | float) -> int:
-        key = (type(value), value)
-        number = self._numbers.get(key)
-        if number is None:
-            if len(self.texts) > MAX_VALUES:
-                return OTHERS
-            number = self._numbers[key] = len(self.texts)
-            self.texts.append(shown(self.attribute, value))
-        return number
+    def _key(self, value: Value) -> object:
+        """What tells values apart; 1, 1.0 and True are three, and a text is its own key."""
+        one = _single(value)
+        if isinstance(one, str):
+            return one
+        return (type(one), one) if isinstance(one, bool | int | float) else None
+
+
+def _single(value: Value) -> Value:
+    """The first of several values, which stands for all of them."""
+    return value[0] if isinstance(value, tuple) and value else value

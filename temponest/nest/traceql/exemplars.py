@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .intervals import Floats, Intervals, Ints
+from .quantiles import by_group
 from .rows import Rows
 from .series import Exemplar
 
@@ -29,7 +30,7 @@ class Exemplars:
         """Look at one batch: `points` and `values` beside the selected rows."""
         if not self._limit:
             return
-        order = np.argsort(points, kind="stable") if values is None else np.lexsort((-values, points))
+        order = by_group(points, np.zeros(len(points)) if values is None else -values)
         ordered = points[order]
         best = order[np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))]
         for position in best.tolist():

@@ -14,6 +14,8 @@ from .intervals import Floats, Ints
 
 MAX_EXACT = 1_000_000
 _PRECISION = math.log(1.0025)
+# NumPy sorts integers of 16 bits by radix.
+_RADIX = 1 << 16
 
 
 class Quantiles:
@@ -44,7 +46,7 @@ class Quantiles:
         rounded = np.zeros_like(values)
         exponents = np.round(np.log(magnitude[positive]) / _PRECISION)
         rounded[positive] = np.sign(values[positive]) * np.exp(exponents * _PRECISION)
-        order = np.lexsort((rounded, groups))
+        order = by_group(groups, rounded)
         groups, rounded, weights = groups[order], rounded[order], weights[order]
         first = np.ones(len(groups), bool)
         first[1:] = (groups[1:] != groups[:-1]) | (rounded[1:] != rounded[:-1])
@@ -65,7 +67,7 @@ class Quantiles:
         if not self._size:
             return results
         group, values, weights = self._joined()
-        order = np.lexsort((values, group))
+        order = by_group(group, values)
         group, values, weights = group[order], values[order], weights[order]
         below = np.cumsum(weights)
         starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
@@ -76,3 +78,13 @@ class Quantiles:
             rank = np.maximum(1, np.ceil(quantile * totals - 1e-9)).astype(np.int64)
             result[present] = values[np.searchsorted(below, before + rank)]
         return results
+
+
+def by_group(groups: Ints, values: Floats) -> Ints:
+    """The order of all values by their group, and by size in each.
+
+    Small numbers of groups are sorted by radix, several times as fast as by comparing both.
+    """
+    order = np.argsort(values)
+    small = groups if groups.max(initial=0) >= _RADIX else groups.astype(np.uint16)
+    return order[np.argsort(small[order], kind="stable")]
