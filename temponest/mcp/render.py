@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from temponest.client.loki import Line
 from temponest.client.tempo import TraceSummary
 from temponest.client.trace import Span, Trace, Value
-from temponest.terminal.waterfall import duration
+from temponest.terminal.waterfall import duration, whole_milliseconds
 
 from .critical_path import critical_path
 
@@ -32,7 +32,8 @@ def moment(nanoseconds: int) -> str:
 def summaries(found: Iterable[TraceSummary]) -> str:
     """One line a trace."""
     lines = [
-        f"{one.trace_id}  {moment(one.start_ns)}  {duration(one.duration_ms * 1e6)}  {one.service} {one.name}"
+        f"{one.trace_id}  {moment(one.start_ns)}  {whole_milliseconds(one.duration_ms)}"
+        f"  {one.service} {one.name}"
         for one in found
     ]
     return "\n".join(lines) or "no trace matches"

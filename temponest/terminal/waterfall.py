@@ -25,6 +25,13 @@ def duration(nanoseconds: float) -> str:
     return f"{nanoseconds / 1e9:.2f} s"
 
 
+def whole_milliseconds(milliseconds: int) -> str:
+    """A time span of which only whole milliseconds are known: `<1 ms`, `43 ms`, `1.20 s`."""
+    if milliseconds >= 1000:
+        return duration(milliseconds * 1e6)
+    return f"{milliseconds} ms" if milliseconds else "<1 ms"
+
+
 def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
     """A header line, then one line a span: tree, bar on the trace's time line, duration.
 
@@ -48,7 +55,7 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
         service = "" if services.get(span.parent_id) == span.service else f"{span.service} "
         label = Text.assemble((lead, "dim"), (service, colour), span.name, (_peer(span), "dim"))
         if span.status == "error":
-            label.append(f"  ✗ {_one_line(span.status_message) or 'error'}", "bold red")
+            label.append(f"  ✗ {_one_line(_failure(span))}", "bold red")
         table.add_row(
             label,
             _bar(span, trace, bar_width, "red" if span.status == "error" else colour),
@@ -73,6 +80,19 @@ def _peer(span: Span) -> str:
     """What a client span speaks to, since a name like `GET` does not tell."""
     peer = span.attributes.get("db.system.name") or span.attributes.get("server.address")
     return f"  {peer}" if span.kind == "client" and peer else ""
+
+
+def _failure(span: Span) -> str:
+    """What a failed span says of itself: its status, else its exception, else the kind of error."""
+    if span.status_message:
+        return span.status_message
+    kind = span.attributes.get("error.type")
+    for event in reversed(span.events):
+        if event.name == "exception":
+            kind = event.attributes.get("exception.type") or kind
+            message = event.attributes.get("exception.message")
+            return f"{kind}: {message}" if message else f"{kind}"
+    return f"{kind or 'error'}"
 
 
 def _one_line(text: str) -> str:

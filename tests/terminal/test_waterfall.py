@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.console import Console
 
-from temponest.client.trace import Span, Trace
-from temponest.terminal.waterfall import duration, waterfall
+from temponest.client.trace import Event, Span, Trace
+from temponest.terminal.waterfall import duration, waterfall, whole_milliseconds
 
 
 def span(name: str, start_ns: int, end_ns: int, *children: Span, status: str = "unset") -> Span:
@@ -43,6 +43,15 @@ def test_an_error_is_marked_with_its_message_on_one_line() -> None:
     assert "✗ no answer" in draw(failed)[1]
 
 
+def test_an_error_without_a_message_is_marked_with_its_exception_or_its_type() -> None:
+    failed = span("request", 0, 10, status="error")
+    assert "✗ error" in draw(failed)[1]
+    failed.attributes = {"error.type": "500"}
+    assert "✗ 500" in draw(failed)[1]
+    failed.events = [Event(5, "exception", {"exception.type": "ValueError", "exception.message": "too long"})]
+    assert "✗ ValueError: too long" in draw(failed)[1]
+
+
 def test_markup_in_a_name_is_text() -> None:
     assert "[red]name[/red]" in draw(span("[red]name[/red]", 0, 10))[1]
 
@@ -60,6 +69,13 @@ def test_markup_in_a_name_is_text() -> None:
 )
 def test_durations_have_three_digits_and_a_unit(nanoseconds: float, text: str) -> None:
     assert duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(("milliseconds", "text"), [(0, "<1 ms"), (43, "43 ms"), (1200, "1.20 s")])
+def test_a_duration_in_whole_milliseconds_shows_no_digits_that_are_not_known(
+    milliseconds: int, text: str
+) -> None:
+    assert whole_milliseconds(milliseconds) == text
 
 
 def test_a_client_span_says_what_it_speaks_to() -> None:

@@ -149,6 +149,18 @@ def _of_asyncpg(pool: Any) -> PoolUse | None:
 def _of_redis(pool: Any) -> PoolUse | None:
     options = pool.connection_kwargs
     server = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-    used, idle = len(pool._get_in_use_connections()), len(pool._get_free_connections())
+    used, idle = _redis_sizes(pool)
     most = pool.max_connections if pool.max_connections < _UNLIMITED else None
     return PoolUse(f"{server}/{options.get('db') or 0}", used, idle, most, None)
+
+
+def _redis_sizes(pool: Any) -> tuple[int, int]:
+    """Connections in use and free ones."""
+    if hasattr(pool, "_get_in_use_connections"):
+        return len(pool._get_in_use_connections()), len(pool._get_free_connections())
+    # redis before 7 has no method for it.
+    if hasattr(pool, "_in_use_connections"):
+        return len(pool._in_use_connections), len(pool._available_connections)
+    # Its blocking pool keeps a place for every connection that may be opened.
+    idle = sum(place is not None for place in list(pool.pool.queue))
+    return len(pool._connections) - idle, idle

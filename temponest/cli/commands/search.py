@@ -10,7 +10,7 @@ import click
 from temponest.cli.narrow import narrows
 from temponest.cli.target import Target, asks
 from temponest.terminal.table import table
-from temponest.terminal.waterfall import duration
+from temponest.terminal.waterfall import whole_milliseconds
 
 FIELDS = ("trace_id", "service", "name", "start_ns", "duration_ms")
 
@@ -43,7 +43,7 @@ def command(target: Target, query: str, limit: int, since: int) -> None:
         (
             datetime.fromtimestamp(one.start_ns / 1e9).astimezone().strftime("%H:%M:%S"),
             one.trace_id,
-            duration(one.duration_ms * 1e6),
+            whole_milliseconds(one.duration_ms),
             one.service,
             one.name,
         )

@@ -13,7 +13,7 @@ from temponest.cli.commands.search import FIELDS
 from temponest.cli.narrow import narrows
 from temponest.cli.target import Target, asks
 from temponest.client.tempo import TraceSummary
-from temponest.terminal.waterfall import duration
+from temponest.terminal.waterfall import whole_milliseconds
 
 LOOK_BACK = 60  # seconds; spans of a trace may come this much later than it began
 
@@ -55,7 +55,7 @@ def _print(target: Target, one: TraceSummary) -> None:
         target.print_json({name: getattr(one, name) for name in FIELDS}, indent=None)
         return
     at = datetime.fromtimestamp(one.start_ns / 1e9).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    took = duration(one.duration_ms * 1e6).rjust(8)
+    took = whole_milliseconds(one.duration_ms).rjust(8)
     line = Text.assemble(
         (at, "dim"), f" {took} ", (one.service, "cyan"), f" {one.name} ", (one.trace_id, "dim")
     )

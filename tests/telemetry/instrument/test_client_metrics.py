@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 import httpx
@@ -153,3 +154,31 @@ async def test_a_pool_of_redis_is_seen_and_ends_with_its_client(measured: Measur
     await client.aclose()
     assert by_state(collected) == {"used": 0, "idle": 1}
     assert numbers(collected["db.client.connection.max"]) == [7]
+
+
+class PoolBefore7:
+    """What redis 5 and 6 have of a pool."""
+
+    max_connections = 7
+    connection_kwargs: ClassVar = {"host": "cache"}
+    _in_use_connections: ClassVar = {"one"}
+    _available_connections: ClassVar = ["two", "three"]
+
+
+class BlockingPoolBefore7:
+    """The same of a pool that waits for a free connection."""
+
+    max_connections = 4
+    connection_kwargs: ClassVar = {"host": "cache"}
+    _connections: ClassVar = ["one", "two", "three"]
+
+    def __init__(self) -> None:
+        self.pool = queue.LifoQueue[str | None](4)
+        for place in (None, "one", "two"):
+            self.pool.put(place)
+
+
+@pytest.mark.parametrize("pool", [PoolBefore7(), BlockingPoolBefore7()])
+def test_a_pool_of_an_older_redis_is_seen(pool: object, measured: Measured) -> None:
+    pools._redis_pools.add(pool)
+    assert by_state(measured.collect()) == {"used": 1, "idle": 2}
