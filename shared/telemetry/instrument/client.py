@@ -90,6 +90,21 @@ def _difference(known: Prepared, wider: Prepared) -> dict[str, AnyValue]:
     return {key: value for key, value in wider.items() if key not in known}
 
 
+def end_time(span: Span, began: int, ended: int) -> int | None:
+    """When a span of any provider ended, in nanoseconds since the epoch: its start and what went by since.
+
+    Args:
+        span: of any provider.
+        began: nanoseconds of the monotonic clock when the span was started.
+        ended: the same when its operation ended.
+
+    Returns:
+        None where the span does not tell its start.
+    """
+    start: int | None = getattr(span, "start_time", None)
+    return None if start is None else start + ended - began
+
+
 def fail(span: Span, error: BaseException) -> str:
     """Mark a client span as failed by `error`; returns the value of `error.type`."""
     kind = error_type(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextvars import Token
-from time import time_ns
+from time import monotonic_ns
 from typing import Any
 
 from opentelemetry.context import Context
@@ -97,11 +97,11 @@ class Call:
         """
         http = self._http
         span: Any = self.span
-        ended = time_ns()
+        ended = monotonic_ns()
         # The body may never be read, so the headers are the end (conventions, HTTP client span duration).
-        if status < 400 and type(span) is http.spans and http.tracer.defers and span._end_time is None:
+        if status < 400 and type(span) is http.spans and http.tracer.defers and span._ended is None:
             _ended()
-            span._end_time = ended
+            span._ended = ended
             if span._extras is not None:
                 span._extras.settle()
             put((self, status, version))
@@ -115,9 +115,11 @@ class Call:
                 span.set_attributes(http.response_headers(headers))
             if failed:
                 span.set_status(client.ERROR)
-            client.close(span, self._target.attributes, self._target.answer(status, version), None, ended)
+            client.close(
+                span, self._target.attributes, self._target.answer(status, version), None, self._end(ended)
+            )
         else:
-            span.end(ended)
+            span.end(self._end(ended))
         return status >= 300 and status in _MAY_BE_RESENT
 
     def settle(self, work: tuple[Call, int, str | None]) -> None:
@@ -131,20 +133,22 @@ class Call:
         recorder: Any = http.record
         if recorder is not None:
             record = recorder.series(answer, status, None)
-            record(self._seconds(span._end_time), None, self._parent)
+            record(self._seconds(span._ended), None, self._parent)
 
     def failed(self, error: BaseException) -> None:
         """End the span of a request that got no answer."""
-        ended = time_ns()
+        ended = monotonic_ns()
         kind = client.fail(self.span, error)
         record = self._http.record
         if record is not None:
             record(self._seconds(ended), self._target.attributes, 0, kind)
-        self.span.end(ended)
+        self.span.end(self._end(ended))
 
     def _seconds(self, ended: int) -> float:
-        # The wall clock may be set back while a request is on its way.
-        return (ended - self._began) / 1e9 if ended > self._began else 0.0
+        return (ended - self._began) / 1e9
+
+    def _end(self, ended: int) -> int | None:
+        return client.end_time(self.span, self._began, ended)
 
 
 class HTTPClient:
@@ -164,6 +168,7 @@ class HTTPClient:
         variable = f"OTEL_PYTHON_{library.upper()}_EXCLUDED_URLS"
         patterns = words(variable if text(variable) else "OTEL_PYTHON_EXCLUDED_URLS", "")
         self._excluded = re.compile("|".join(f"(?:{one})" for one in patterns)) if patterns else None
+        self._ours: type[Any] | None = getattr(self.tracer, "spans", None)
         self.measure(None)
         self.targets: dict[tuple[str, str, str, int | None], Target] = {}
 
@@ -174,7 +179,7 @@ class HTTPClient:
             record is not None and getattr(record, "at_once", True)
         ) or self.response_headers is not None
         # Spans of ours are completed when they are encoded.
-        self.spans: type[Any] | None = None if at_once else getattr(self.tracer, "spans", None)
+        self.spans: type[Any] | None = None if at_once else self._ours
 
     def start(
         self, target: Target, path: str, resends: int, context: Context, headers: Headers = ()
@@ -199,9 +204,10 @@ class HTTPClient:
             attributes["http.url"] = url
         if self.request_headers is not None:
             attributes |= self.request_headers(headers)
-        began = time_ns()
         extended = Extended(target.attributes, attributes)
-        span = self.tracer.start_span(target.span_name, context, SpanKind.CLIENT, extended, start_time=began)
+        span = self.tracer.start_span(target.span_name, context, SpanKind.CLIENT, extended)
+        # Ours has read the clock already.
+        began = span._began if type(span) is self._ours else monotonic_ns()
         return Call(self, span, target, context.get(SPAN_KEY, INVALID_SPAN), began)
 
     def target(self, method: str, scheme: str, host: str, port: int | None) -> Target:

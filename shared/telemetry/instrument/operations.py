@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from time import thread_time, time_ns
+from time import monotonic_ns, thread_time
 from typing import Any, TypeAlias
 
 from opentelemetry.context import Context
@@ -29,7 +29,7 @@ Describe: TypeAlias = "Callable[[Any, tuple[Any, ...], dict[str, Any]], Operatio
 """From an object, and the arguments of a call of its method, to the operation; None for what is none."""
 Run: TypeAlias = "tuple[Operation, Any, Span | None, int, float]"
 """An operation that runs: what it is, the parent, its span if it has one by now, its start in nanoseconds
-since the epoch, and whether its cost is measured."""
+of the monotonic clock, and whether its cost is measured."""
 
 
 class Operation:
@@ -70,8 +70,7 @@ class Operation:
 
 
 def _seconds(began: int, ended: int) -> float:
-    # The wall clock may be set back while an operation runs.
-    return (ended - began) / 1e9 if ended > began else 0.0
+    return (ended - began) / 1e9
 
 
 class Operations:
@@ -165,11 +164,11 @@ class Operations:
             operation = describe(target, args, options)
             if operation is None:
                 return None
-            began = time_ns()
             if quick:
                 _started()
             else:
-                span = self._start(operation, context, began)
+                span = self._start(operation, context)
+            began = monotonic_ns()
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
             report(error, "tracing a database operation")
             return None
@@ -177,7 +176,7 @@ class Operations:
             self._section.add(cost)
         return operation, parent, span, began, cost
 
-    def _start(self, operation: Operation, context: Context, began: int) -> Span:
+    def _start(self, operation: Operation, context: Context, began: int | None = None) -> Span:
         span: Span = self.tracer.start_span(
             operation.name, context, SpanKind.CLIENT, operation.attributes, start_time=began
         )
@@ -185,7 +184,7 @@ class Operations:
 
     def _end(self, run: Run) -> None:
         operation, parent, span, began, cost = run
-        ended = time_ns()
+        ended = monotonic_ns()
         if cost:
             cost = thread_time()
         if span is None:
@@ -199,12 +198,12 @@ class Operations:
 
     def _fail(self, run: Run, error: BaseException) -> None:
         operation, parent, span, began, _ = run
-        ended = time_ns()
+        ended = monotonic_ns()
         try:
             if span is None:
                 # It counted as started already.
                 _ended()
-                span = self._start(operation, Context({SPAN_KEY: parent}), began)
+                span = self._start(operation, Context({SPAN_KEY: parent}), began + parent._trace.ahead)
             code = self._status_code(error)
             if code is None:
                 code = client.fail(span, error)
@@ -223,6 +222,6 @@ class Operations:
                 if self.record is not None:
                     self.record(_seconds(began, ended), operation.attributes, 0, error)
             finally:
-                span.end(ended)
+                span.end(client.end_time(span, began, ended))
         except Exception as fault:  # noqa: BLE001 - telemetry never hurts the application
             report(fault, "ending a database span")

@@ -66,6 +66,7 @@ def encode_span(span: Span) -> bytes:
     if span._source is not None:
         span.work_out()
     trace = span._trace
+    ahead = trace.ahead
     origin = span._origin
     tail = _PLAIN_TAIL
     if isinstance(origin, int):
@@ -85,7 +86,7 @@ def encode_span(span: Span) -> bytes:
     parts = [
         identity,
         _NAMES[span._kind._value_][span._name],
-        _TIMES.pack(_START, span._start_time, _END, span._end_time),
+        _TIMES.pack(_START, span._began + ahead, _END, span._ended + ahead),  # type: ignore[operator]  # it has ended
         tail,
     ]
     if prepared is not None:
@@ -110,7 +111,7 @@ def encode_leaf(trace: LocalTrace, parent: int, own: int, began: int, ended: int
         rest += text(b"\x1a", trace.state.to_header())
     return (
         _CHILD.pack(trace.wire, _SPAN_ID, own, _PARENT_ID, parent)
-        + _TIMES.pack(_START, began, _END, ended)
+        + _TIMES.pack(_START, began + trace.ahead, _END, ended + trace.ahead)
         + rest
     )
 

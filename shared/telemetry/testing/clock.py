@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -15,18 +16,17 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from ..instrument import http_client, operations
 from ..instrument.asgi import metrics as asgi_metrics
 from ..instrument.asgi import tracing as asgi_tracing
-from ..trace import extras, span, tracer
+from ..trace import local, span, tracer
 
 START: Final = 946_684_800_000_000_000
 """Nanoseconds since the epoch of the first reading: the beginning of 2000, in UTC."""
 STEP: Final = 1_000_000
 """Nanoseconds between two readings: a millisecond, so that everything takes time and has an order."""
 
-# Modules that read the clock, by `time.time_ns`.
+# Modules that read the clock, by `time.monotonic_ns`.
 READERS: Final[tuple[ModuleType, ...]] = (
     tracer,
     span,
-    extras,
     asgi_tracing,
     asgi_metrics,
     http_client,
@@ -64,7 +64,9 @@ def tells_time(clock: Clock) -> Iterator[None]:
     """Let telemetry read this clock in place of the machine's."""
     with ExitStack() as patches:
         for module in READERS:
-            patches.enter_context(mock.patch.object(module, "time_ns", clock.time_ns))
+            patches.enter_context(mock.patch.object(module, "monotonic_ns", clock.time_ns))
+        # One clock for both.
+        patches.enter_context(mock.patch.multiple(local.lead, ahead=0, until=sys.maxsize))
         yield
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import time_ns
-
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Link, SpanContext, Status
@@ -21,7 +19,7 @@ class Raised(Event):
         self,
         exception: BaseException,
         extra: Attributes,
-        timestamp: int | None,
+        timestamp: int,
         *,
         escaped: bool,
         limits: Limits,
@@ -82,13 +80,9 @@ class Extras:
                 _ = event.attributes
 
 
-def event(name: str, attributes: Attributes, timestamp: int | None, limits: Limits) -> Event:
+def event(name: str, attributes: Attributes, timestamp: int, limits: Limits) -> Event:
     """An event whose attributes are copied and limited."""
-    return Event(
-        name,
-        bounded(attributes, limits.event_attributes, limits.length),
-        time_ns() if timestamp is None else timestamp,
-    )
+    return Event(name, bounded(attributes, limits.event_attributes, limits.length), timestamp)
 
 
 def bounded(attributes: Attributes, most: int | None, length: int | None) -> BoundedAttributes:

@@ -85,7 +85,7 @@ class Keeper:
         """Whether this local root makes its trace worth keeping."""
         if self._errors and root.status.status_code is StatusCode.ERROR:
             return True
-        return self._slower_than is not None and (root._end_time or 0) - root._start_time >= self._slower_than
+        return self._slower_than is not None and (root._ended or 0) - root._began >= self._slower_than
 
     def _hold(self, held: Held, scope: bytes, record: bytes) -> None:
         with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic_ns, time_ns
+from typing import Final
 
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
@@ -11,13 +13,52 @@ FLAGS: tuple[TraceFlags, ...] = tuple(TraceFlags(n) for n in range(4))
 """The trace flags by number: bit 0 sampled, bit 1 random trace id."""
 
 
+_COMPARED_EVERY: Final = 100_000_000
+"""Nanoseconds: few requests pay for a second clock, and none is far behind one that was set."""
+
+
+class Lead:
+    """How far the wall clock is ahead of the monotonic clock, compared every tenth of a second.
+
+    Attributes:
+        ahead: nanoseconds.
+        until: when to compare again, in nanoseconds of the monotonic clock.
+    """
+
+    __slots__ = ("ahead", "until")
+
+    def __init__(self) -> None:
+        self.ahead = 0
+        self.until = 0
+
+    def read(self, now: int | None = None) -> int:
+        """Nanoseconds that the wall clock is ahead.
+
+        Args:
+            now: a reading of the monotonic clock, where there is one.
+        """
+        if now is None:
+            now = monotonic_ns()
+        if now >= self.until:
+            # In this order: another thread may read in between.
+            self.ahead = time_ns() - monotonic_ns()
+            self.until = now + _COMPARED_EVERY
+        return self.ahead
+
+
+lead: Final = Lead()
+
+
 class LocalTrace:
     """Identity and decision of a trace; made by its local root, inherited by every span below it.
+
+    Its spans read the monotonic clock alone, and `ahead`, read once, makes times of the day of it: whoever
+    sets the wall clock while a request runs changes neither how long a span took nor which one came first.
 
     It refers to no span, so a chain of background tasks, each the parent of the next, keeps nothing alive.
     """
 
-    __slots__ = ("flags", "held", "sampled", "state", "timed", "trace_id", "wire")
+    __slots__ = ("ahead", "flags", "held", "sampled", "state", "timed", "trace_id", "wire")
 
     def __init__(self, trace_id: int, flags: TraceFlags, state: TraceState = DEFAULT_TRACE_STATE) -> None:
         self.trace_id = trace_id
@@ -25,6 +66,8 @@ class LocalTrace:
         self.state = state
         self.sampled = flags & 1
         self.wire = b"\x0a\x10" + trace_id.to_bytes(16, "big")
+        self.ahead = 0
+        """By `lead`, when the first span was recorded; 0 until then."""
         self.held: Held | None = None
         # Whether the CPU time that telemetry takes in this trace is measured.
         self.timed = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from time import time_ns
+from time import monotonic_ns
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,8 @@ class Span(sdk.Span):
     """
 
     __slots__ = (
-        "_attrs", "_end_time", "_extras", "_kind", "_name", "_origin", "_prepared", "_source", "_span_id",
-        "_start_time", "_trace", "_tracer",
+        "_attrs", "_began", "_ended", "_extras", "_kind", "_name", "_origin", "_prepared", "_source",
+        "_span_id", "_trace", "_tracer",
     )  # fmt: skip
 
     _tracer: Tracer
@@ -55,8 +55,9 @@ class Span(sdk.Span):
     """The parent: the id of a span of this local trace, the context of a foreign one, or None."""
     _name: str
     _kind: SpanKind
-    _start_time: int
-    _end_time: int | None
+    _began: int
+    """Nanoseconds of the monotonic clock, as is `_ended`."""
+    _ended: int | None
     _attrs: dict[str, AnyValue]
     _prepared: Prepared | None
     _source: Source | None
@@ -75,7 +76,7 @@ class Span(sdk.Span):
         attributes = self._attrs
         prepared = self._prepared
         if (
-            self._end_time is None
+            self._ended is None
             and type(value) in limits.plain
             and len(attributes) < limits.attributes
             and (prepared is None or (key not in prepared and len(attributes) < PREPARED_AT_MOST))
@@ -87,7 +88,7 @@ class Span(sdk.Span):
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes. See `opentelemetry.trace.Span.set_attributes`."""
-        if self._end_time is None:
+        if self._ended is None:
             for key, value in attributes.items():
                 self.set_attribute(key, value)
         else:
@@ -95,7 +96,7 @@ class Span(sdk.Span):
 
     def _set_carefully(self, key: str, value: AnyValue) -> None:
         """The same with everything that is rare: limits, prepared attributes, mutable and wrong values."""
-        if self._end_time is not None:
+        if self._ended is not None:
             _late("set_attribute")
             return
         if self._source is not None:
@@ -156,31 +157,31 @@ class Span(sdk.Span):
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event. See `opentelemetry.trace.Span.add_event`."""
-        self._add_event(parts.event(name, attributes, timestamp, self._tracer.limits))
+        self._add_event(parts.event(name, attributes, self._now(timestamp), self._tracer.limits))
 
     def _add_event(self, event: Event) -> None:
-        if self._end_time is None:
+        if self._ended is None:
             self._more().add_event(event, self._tracer.limits.events)
         else:
             _late("add_event")
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Link to another span. See `opentelemetry.trace.Span.add_link`."""
-        if self._end_time is None:
+        if self._ended is None:
             self._more().add_link(context, attributes, self._tracer.limits)
         else:
             _late("add_link")
 
     def update_name(self, name: str) -> None:
         """Rename the span; the sampler is not asked again."""
-        if self._end_time is None:
+        if self._ended is None:
             self._name = name
         else:
             _late("update_name")
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Set the status: OK is final, UNSET is ignored (specification: trace API, "Set Status")."""
-        if self._end_time is not None:
+        if self._ended is not None:
             _late("set_status")
             return
         given = status if isinstance(status, Status) else None
@@ -203,8 +204,13 @@ class Span(sdk.Span):
     ) -> None:
         """Add an `exception` event; message and stack trace are scrubbed and capped."""
         self._add_event(
-            parts.Raised(exception, attributes, timestamp, escaped=escaped, limits=self._tracer.limits)
+            parts.Raised(
+                exception, attributes, self._now(timestamp), escaped=escaped, limits=self._tracer.limits
+            )
         )
+
+    def _now(self, given: int | None) -> int:
+        return monotonic_ns() + self._trace.ahead if given is None else given
 
     def fail(self, exception: BaseException, *, escaped: bool) -> None:
         """What leaving the span by an exception records, as asked for when it was started."""
@@ -219,10 +225,10 @@ class Span(sdk.Span):
         Args:
             end_time: nanoseconds since the epoch; now if None.
         """
-        if self._end_time is not None:
+        if self._ended is not None:
             _late("end")
             return
-        self._end_time = time_ns() if end_time is None else end_time
+        self._ended = monotonic_ns() if end_time is None else end_time - self._trace.ahead
         _ended()
         self._tracer.finish(self)
 
@@ -237,7 +243,7 @@ class Span(sdk.Span):
             name: the new name; None keeps it.
             end_time: nanoseconds since the epoch; now if None.
         """
-        if self._end_time is not None:
+        if self._ended is not None:
             _late("complete")
             return
         if self._tracer._shares:
@@ -247,7 +253,7 @@ class Span(sdk.Span):
         if name is not None:
             self._name = name
         _ended()
-        self._end_time = time_ns() if end_time is None else end_time
+        self._ended = monotonic_ns() if end_time is None else end_time - self._trace.ahead
         self._tracer.finish(self)
 
     def __exit__(
@@ -257,7 +263,7 @@ class Span(sdk.Span):
         exc_tb: TracebackType | None,
     ) -> None:
         """Record the exception, if any, and end."""
-        if exc_val is not None and self._end_time is None:
+        if exc_val is not None and self._ended is None:
             self.fail(exc_val, escaped=True)
         self.end()
 
@@ -282,7 +288,7 @@ class Span(sdk.Span):
 
     def is_recording(self) -> bool:
         """True until the span ends."""
-        return self._end_time is None
+        return self._ended is None
 
     def is_local_root(self) -> bool:
         """Whether no other span of this process is above it."""
@@ -309,12 +315,12 @@ class Span(sdk.Span):
     @property
     def start_time(self) -> int:
         """Nanoseconds since the epoch."""
-        return self._start_time
+        return self._began + self._trace.ahead
 
     @property
     def end_time(self) -> int | None:
         """Nanoseconds since the epoch; None while the span runs."""
-        return self._end_time
+        return None if self._ended is None else self._ended + self._trace.ahead
 
     @property
     def attributes(self) -> Mapping[str, AnyValue]:
@@ -381,6 +387,8 @@ class Span(sdk.Span):
 
     # The SDK's own names, read by `ReadableSpan.to_json` and by tools that reach behind the properties.
     _attributes = attributes
+    _start_time = start_time
+    _end_time = end_time
     _events = events
     _links = links
     _status = status

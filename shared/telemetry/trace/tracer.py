@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from time import time_ns
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace as api
@@ -26,7 +26,7 @@ from .context import SPAN_KEY, current
 from .current import CurrentSpan
 from .extras import Extras
 from .limits import Limits
-from .local import FLAGS, LocalTrace
+from .local import FLAGS, LocalTrace, lead
 from .sampling import ALWAYS, LOW_BITS, NEVER, Rules
 from .span import Span
 from .unsampled import Unsampled
@@ -126,11 +126,14 @@ class Tracer(sdk.Tracer):
         active = current() if context is None else context
         parent = active.get(SPAN_KEY)
         origin: int | SpanContext | None
+        began = 0
         if type(parent) is Span and parent._trace.sampled and self._follows:
             trace = parent._trace
             origin = parent._span_id
         elif parent is None and self._starts:
             trace = LocalTrace(ids.bits(128) or ids.trace_id(), _SAMPLED)
+            began = monotonic_ns()
+            trace.ahead = lead.ahead if began < lead.until else lead.read(began)
             origin = None
         else:
             decided = self._decide(context, active, name, kind, attributes, links)
@@ -145,7 +148,7 @@ class Tracer(sdk.Tracer):
         span._span_id = _bits(64) or ids.span_id() if generator is None else generator.generate_span_id()
         span._name = name
         span._kind = kind
-        span._end_time = None
+        span._ended = None
         span._extras = None
         span._prepared = None
         span._source = None
@@ -167,7 +170,7 @@ class Tracer(sdk.Tracer):
         if not (record_exception and set_status_on_exception):
             span._record_exception = record_exception
             span._set_status_on_exception = set_status_on_exception
-        span._start_time = time_ns() if start_time is None else start_time
+        span._began = (began or monotonic_ns()) if start_time is None else start_time - trace.ahead
         _started()
         if self._processors is not None:
             self._processors.on_start(span, parent_context=context)
@@ -185,8 +188,8 @@ class Tracer(sdk.Tracer):
         Args:
             rest: what all such spans have in common, from `otlp.spans.encode_rest`.
             parent: a recording, sampled span.
-            began: nanoseconds since the epoch.
-            ended: nanoseconds since the epoch.
+            began: nanoseconds of the monotonic clock.
+            ended: nanoseconds of the monotonic clock.
         """
         put = self.put
         if put is not None:
@@ -275,13 +278,18 @@ class Tracer(sdk.Tracer):
         if trace is not None and trace.sampled == sampled and trace.state is state:
             origin = parent._span_id if kind_of_parent is Span else parent.get_span_context()  # type: ignore[attr-defined]  # narrowed by the type test
         else:
+            before = 0
             if trace is not None:
                 origin = parent.get_span_context()  # type: ignore[attr-defined]  # a span, see above
+                before = trace.ahead
             trace = LocalTrace(trace_id, FLAGS[random | sampled], state)
+            trace.ahead = before
             # Below a local span that is not recorded nothing is: somebody left this request out.
             if self._keeper is not None and not sampled and (remote is None or remote.is_remote):
                 trace.held = self._keeper.hold()
         if recorded or (trace.held is not None and kind_of_parent is not Unsampled):
+            if trace.ahead == 0:
+                trace.ahead = lead.read()
             return trace, origin, attributes
         return Unsampled(trace)
 

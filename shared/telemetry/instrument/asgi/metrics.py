@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import partial
-from time import time_ns
+from time import monotonic_ns
 from typing import Any
 
 from opentelemetry import metrics
@@ -166,8 +166,7 @@ class MetricsMiddleware:
             request.route,
             request.error_type,
         )
-        # The wall clock may be set back while a request runs.
-        self.series(key)[0]((ended - began) / 1e9 if ended > began else 0.0, None, request.span)
+        self.series(key)[0]((ended - began) / 1e9, None, request.span)
 
     def _watch_loop(self) -> None:
         # Without asyncio, as under trio, there is no such loop to watch.
@@ -296,7 +295,7 @@ class _Request:
         self.error: BaseException | None = None
         self._flights = middleware.flights(self._method, self._scheme)
         self._flights.begin()
-        self._began = time_ns()
+        self._began = monotonic_ns()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take note of a response event on its way out; the last one ends the measurement."""
@@ -354,14 +353,13 @@ class _Request:
         if traced is not None and traced.end_ns:
             status, route, error, end = traced.status, traced.route, traced.error_type, traced.end_ns
             span = traced.span
-            began = getattr(span, "start_time", None) or began
+            began = traced.began_ns
         else:
-            end = time_ns()
+            end = monotonic_ns()
             status, error = self._outcome()
             route = route_of(scope, self._root)
         key = (self._method, self._scheme, scope.get("http_version", ""), status, route, error)
-        # The wall clock may be set back while a request runs.
-        seconds = (end - began) / 1e9 if end > began else 0.0
+        seconds = (end - began) / 1e9
         if cost:
             METRICS.add(cost)
         self._middleware.put(key, seconds, self._received or self._announced(), self._sent, span)

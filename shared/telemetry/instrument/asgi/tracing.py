@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextvars import Token
-from time import thread_time, time_ns
+from time import monotonic_ns, thread_time
 from typing import Any, Protocol
 
 from opentelemetry.context import Context, attach
@@ -67,6 +67,7 @@ class TracingMiddleware:
         meter: the metrics middleware right around this one, which leaves its work to this one.
         excluded: which requests are left out.
         tracer: makes the spans.
+        ours: their class, where they are of our provider.
         describe: tells their attributes.
     """
 
@@ -82,6 +83,7 @@ class TracingMiddleware:
         self._on = disabled() is None
         self.meter: Meter | None = None
         self.tracer: Any = semconv.tracer("asgi", tracer_provider)
+        self.ours: type[Any] | None = getattr(self.tracer, "spans", None)
         self.excluded = Exclusion(excluded_urls)
         self.describe = RequestAttributes(semconv.known_methods(), old_too=semconv.old_http_too())
         self.request_headers = HeaderCapture("server", "request") or None
@@ -137,10 +139,10 @@ class ServerRequest(Facts):
 
     Attributes:
         span: the server span.
-        began_ns: time of the start in nanoseconds since the epoch.
+        began_ns: time of the start in nanoseconds of the monotonic clock.
         status: status code of the response, 0 before it started.
         route: template of the route that answered, None before the end and for requests no route matched.
-        end_ns: time of the end in nanoseconds since the epoch, 0 before it; the same instant ends the span.
+        end_ns: time of the end by the same clock, 0 before it; the same instant ends the span.
         error_type: the value of `error.type`, None when all went well.
         flights: for whoever measures it.
         on_end: called with the request once its span has ended, for whoever measures it otherwise.
@@ -177,10 +179,9 @@ class ServerRequest(Facts):
         parent = propagation.extract(raw, self.headers)
         tracer = middleware.tracer
         self._quick = middleware.request_headers is None and getattr(tracer, "defers", False)
-        self.began_ns = began = time_ns()
         if self._quick:
             self._name = name = self.method if self.method in middleware.describe.known else "HTTP"
-            span = self.span = tracer.start_span(name, parent, SpanKind.SERVER, start_time=began)
+            span = self.span = tracer.start_span(name, parent, SpanKind.SERVER)
             if type(span) is tracer.spans:
                 span._source = self
         else:
@@ -189,7 +190,9 @@ class ServerRequest(Facts):
                 own |= middleware.request_headers(raw)
             self._name = self._shape.name
             known = Extended(self._shape.attributes, own)
-            span = self.span = tracer.start_span(self._name, parent, SpanKind.SERVER, known, start_time=began)
+            span = self.span = tracer.start_span(self._name, parent, SpanKind.SERVER, known)
+        # Ours has read the clock already.
+        self.began_ns = span._began if type(span) is middleware.ours else monotonic_ns()
         scope[STATE] = self
         meter = middleware.meter
         if meter is not None:
@@ -267,7 +270,7 @@ class ServerRequest(Facts):
     def finish(self) -> None:
         """End the span, once, with what is known by now."""
         cost = thread_time() if self._timed else 0.0
-        self.end_ns = time_ns()
+        self.end_ns = monotonic_ns()
         try:
             self._end()
         except Exception as error:  # noqa: BLE001 - telemetry never hurts the application
@@ -290,7 +293,7 @@ class ServerRequest(Facts):
                 self.error_type = "client_disconnected"
         if not span.is_recording():
             if not self._quick:
-                span.end(self.end_ns)
+                span.end(client.end_time(span, self.began_ns, self.end_ns))
             return
         if self.error_type is not None:
             span.set_status(client.ERROR)
@@ -300,13 +303,14 @@ class ServerRequest(Facts):
             if span._extras is not None:
                 span._extras.settle()
             _ended()
-            span._end_time = self.end_ns
+            span._ended = self.end_ns
             return
         shape = self._middleware.describe(self)[0] if self._quick else self._shape
         name, attributes = shape.end(self.route, self.status, self.error_type)
         # A name that the application has given stays.
         renamed = name if getattr(span, "name", self._name) == self._name else None
-        client.close(span, shape.attributes, attributes, renamed, self.end_ns)
+        ended = client.end_time(span, self.began_ns, self.end_ns)
+        client.close(span, shape.attributes, attributes, renamed, ended)
 
     def release(self) -> None:
         """Let go of the request once the application has returned; status, route and end remain.
