@@ -52,6 +52,17 @@ def test_tracers_and_meters_taken_before_the_setup_record_after_it() -> None:
     assert "True" in run(GUIDE + "\nprint(span.is_recording() or span.get_span_context().is_valid)")
 
 
+def test_the_setup_leaves_the_applications_logging_as_it_is() -> None:
+    looks = """
+import logging
+def look():
+    root = logging.getLogger()
+    return root.handlers[:], root.filters[:], root.level, logging.getLogRecordFactory(), logging.lastResort
+before = look()
+"""
+    assert run(looks + GUIDE + "\nprint(look() == before)") == "True\n"
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"TELEMETRY_ENABLED": "false"}, {"OTEL_SDK_DISABLED": "TRUE"}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -79,6 +80,18 @@ async def test_a_cursor_makes_a_span_for_each_batch_of_rows(
         rows = [row async for row in connection.cursor("SELECT * FROM generate_series(1, $1)", 5, prefetch=4)]
     assert len(rows) == 5
     assert recorded.names == ["BEGIN", "SELECT generate_series", "SELECT generate_series", "COMMIT"]
+
+
+async def test_transactions_and_savepoints_are_spans_of_their_own_also_when_rolled_back(
+    connection: asyncpg.Connection, recorded: Recorded
+) -> None:
+    async with connection.transaction():
+        with contextlib.suppress(asyncpg.UndefinedTableError):
+            async with connection.transaction():
+                await connection.execute("DELETE FROM nowhere")
+        await connection.execute("DELETE FROM users")
+    statements = ["BEGIN", "SAVEPOINT", "DELETE nowhere", "ROLLBACK", "DELETE users", "COMMIT"]
+    assert recorded.names == statements
 
 
 async def test_copy_is_traced_in_both_directions(connection: asyncpg.Connection, recorded: Recorded) -> None:

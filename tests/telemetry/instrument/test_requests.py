@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import requests
+from opentelemetry import baggage
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanKind, StatusCode
 from requests.adapters import BaseAdapter
 
@@ -45,6 +47,14 @@ def test_the_span_reaches_the_server_as_traceparent(recorded: Recorded, server: 
     seen = requests.get(server, timeout=5).json()
     sent = context_of(recorded.only())
     assert seen["traceparent"] == f"00-{sent.trace_id:032x}-{sent.span_id:016x}-{sent.trace_flags:02x}"
+
+
+def test_baggage_travels_with_the_span(recorded: Recorded, server: str) -> None:
+    token = attach(baggage.set_baggage("tenant", "acme"))
+    seen = requests.get(server, timeout=5).json()
+    detach(token)
+    assert seen["baggage"] == "tenant=acme"
+    assert seen["traceparent"].split("-")[1] == f"{context_of(recorded.only()).trace_id:032x}"
 
 
 def test_each_hop_of_a_redirect_has_its_span_beside_the_first(recorded: Recorded, server: str) -> None:
