@@ -20,8 +20,8 @@ from .span_metrics import SpanMetrics
 _log = logging.getLogger("temponest.ingest")
 
 # Spans are counted so many at once: what a batch costs by itself, and looking through the halves that wait,
-# is shared by more of them then. At 50 bytes of each that is two megabytes.
-COUNTED_AT_ONCE = 32 * 1024
+# is shared by more of them then. At 50 bytes of each that is three megabytes.
+COUNTED_AT_ONCE = 64 * 1024
 
 # What is counted of a span.
 _COLUMNS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 def hash_values(seed: int, values: Iterable[bytes]) -> npt.NDArray[np.uint64]:
     """A 32-bit hash for each value; `seed` keeps equal values of different attributes apart."""
-    crc = zlib.crc32
-    return np.fromiter((crc(value, seed) for value in values), np.uint64)
+    return np.fromiter(map(zlib.crc32, values, repeat(seed)), np.uint64)
 
 
 def build(hashes: npt.NDArray[np.uint64], bits_per_entry: int) -> bytes:

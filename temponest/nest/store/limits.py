@@ -35,13 +35,16 @@ class Limits:
 
     @property
     def queue_bytes(self) -> int:
-        """Bodies acknowledged and not yet decoded, at most; half a second of full load."""
-        return self.memory_bytes // 12
+        """Bodies acknowledged and not yet decoded, at most; a fifth of a second of full load."""
+        return self.memory_bytes // 16
 
     @property
     def batch_bytes(self) -> int:
-        """Bodies decoded at once. Decoding takes five times their size while it lasts."""
-        return min(4 * MIB, self.queue_bytes)
+        """Bodies decoded at once. Decoding takes five times their size while it lasts.
+
+        Between any two steps its thread may wait for the interpreter; a large batch has fewer of them.
+        """
+        return min(8 * MIB, self.memory_bytes // 40)
 
     @property
     def recent_bytes(self) -> int:

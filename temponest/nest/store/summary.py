@@ -73,7 +73,7 @@ def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
         described = attribute_of(column)
         if described is not None:
             values = columns_of(table, column)
-            hashes.append(_hash(AttributeScope.SPAN, described[1], _distinct(values)))
+            hashes.append(_hash_column(AttributeScope.SPAN, described[1], values))
             if described[0] in ("int", "float"):
                 ranges |= _range(column, values)
     for column in shape.ranges:
@@ -81,7 +81,7 @@ def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
     for encoded in set(columns_of(table, "rest").flatten().to_pylist()):
         rest.add(otlp.key_value(encoded)[0])
     for column, name in shape.texts.items():
-        hashes.append(_hash(AttributeScope.INTRINSIC, name, _distinct(columns_of(table, column))))
+        hashes.append(_hash_column(AttributeScope.INTRINSIC, name, columns_of(table, column)))
     for encoded in columns_of(table, "resource").unique().to_pylist():
         hashes += _hash_all(AttributeScope.RESOURCE, otlp.resource(encoded).attributes)
     for encoded in columns_of(table, "scope").unique().to_pylist():
@@ -325,9 +325,13 @@ def _canonical(value: Value) -> bytes:
     return f"n{value!r}".encode()
 
 
-def _distinct(values: pa.Array) -> list[Value]:
-    present: list[Value] = values.unique().drop_null().to_pylist()
-    return present
+def _hash_column(scope: AttributeScope, name: str, values: pa.Array) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """The hashes of the values that occur, a column of text without an object for each."""
+    if not pa.types.is_dictionary(values.type):
+        return _hash(scope, name, values.unique().drop_null().to_pylist())
+    occurring = values.dictionary.take(values.indices.unique().drop_null())
+    canonical = pc.binary_join_element_wise(pa.scalar(b"s"), occurring.cast(pa.binary()), pa.scalar(b""))
+    return bloom.hash_values(_seed(scope, name), canonical.to_pylist())
 
 
 def _hash(scope: AttributeScope, name: str, values: Iterable[Value]) -> np.ndarray[Any, np.dtype[np.uint64]]:
