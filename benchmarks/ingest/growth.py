@@ -14,13 +14,34 @@ from pathlib import Path
 from .ask import REPEATS, SEARCHES, by_id, found_after, newest, percentiles, timed, took
 from .load import Load
 from .receivers import Receiver
-from .send import Connection, framed, send
+from .send import Connection, framed, paced, send
 
 SETTLE_SECONDS = 10.0
 # Tempo answers for what is half a minute old; more than this is called never.
 _FOUND_WITHIN = 60.0
+# What a busy machine has: some 400 requests a second of services with 50 spans each.
+STEADY = 20_000
 # Questions while spans come in: this many seconds, or until the load is sent.
 _MEANWHILE_SECONDS = 60.0
+
+
+@dataclass
+class Meanwhile:
+    """Answers while spans come in.
+
+    Attributes:
+        wanted: spans a second that are sent, 0 for as many as are taken.
+        taken: spans a second that were acknowledged.
+        ms: by kind of question.
+    """
+
+    wanted: int = 0
+    taken: float = 0.0
+    ms: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Where the answers come from, as a label."""
+        return f"at {self.wanted:,} spans/s" if self.wanted else "at full rate"
 
 
 @dataclass
@@ -37,13 +58,21 @@ class Result:
     found_within_s: float = 0.0
     by_id_ms: tuple[float, float] = (0.0, 0.0)
     search_ms: dict[str, tuple[float, float]] = field(default_factory=dict)
-    meanwhile_ms: dict[str, tuple[float, float]] = field(default_factory=dict)
+    steady: Meanwhile = field(default_factory=lambda: Meanwhile())
+    full: Meanwhile = field(default_factory=lambda: Meanwhile())
     stop_s: float = 0.0
     ready_s: float = 0.0
 
 
-def measure(name: str, spans: int, *, compress: bool = False) -> Result:
-    """Fill a receiver with that many spans and ask it everything."""
+def measure(name: str, spans: int, *, compress: bool = False, steady: int = STEADY) -> Result:
+    """Fill a receiver with that many spans and ask it everything.
+
+    Args:
+        name: the receiver.
+        spans: how many.
+        compress: send by gzip.
+        steady: spans a second that come in while it is asked again, before it is asked at full rate.
+    """
     load = Load(variety=64)
     result = Result(name, spans)
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
@@ -55,7 +84,8 @@ def measure(name: str, spans: int, *, compress: bool = False) -> Result:
             result.by_id_ms = timed([by_id(one) for one in known], receiver.get)
             for label, query in SEARCHES.items():
                 result.search_ms[label] = timed([newest(query)] * REPEATS, receiver.get)
-            result.meanwhile_ms = _meanwhile(receiver, load, known)
+            result.steady = _meanwhile(receiver, load, known, steady)
+            result.full = _meanwhile(receiver, load, known, 0)
             result.peak_mb = receiver.usage().peak_mb
             result.bytes_per_span = receiver.bytes_per_span()
             result.stop_s = receiver.stop()
@@ -98,17 +128,21 @@ def _found_within(receiver: Receiver, load: Load) -> float:
     return worst
 
 
-def _meanwhile(receiver: Receiver, load: Load, known: list[bytes]) -> dict[str, tuple[float, float]]:
-    """Answers while spans come in at full speed, the kinds of questions in turn."""
+def _meanwhile(receiver: Receiver, load: Load, known: list[bytes], rate: int) -> Meanwhile:
+    """Answers while spans come in, the kinds of questions in turn."""
     over = threading.Event()
+    made = 0
 
     def messages() -> Iterator[bytes]:
-        number = 0
-        while not over.is_set():
+        nonlocal made
+        for number in paced(rate / load.spans):
+            if over.is_set():
+                return
+            made = number + 1
             yield framed(load.body(number, time.time_ns()), compress=False)
-            number += 1
 
     sender = threading.Thread(target=lambda: send(receiver.grpc, messages(), compress=False))
+    begin = time.perf_counter()
     sender.start()
     taken: dict[str, list[float]] = {"by id": [], **{label: [] for label in SEARCHES}}
     ids = cycle(random.sample(known, len(known)))
@@ -121,7 +155,8 @@ def _meanwhile(receiver: Receiver, load: Load, known: list[bytes]) -> dict[str, 
     finally:
         over.set()
         sender.join()
-    return {label: percentiles(times) for label, times in taken.items()}
+    rate_taken = made * load.spans / (time.perf_counter() - begin)
+    return Meanwhile(rate, rate_taken, {label: percentiles(times) for label, times in taken.items()})
 
 
 def _print(result: Result) -> None:
@@ -136,11 +171,13 @@ def _print(result: Result) -> None:
         ("stop / start to ready", f"{result.stop_s:.2f} / {result.ready_s:.2f} s"),
         ("trace by id", _both(result.by_id_ms)),
         *((f"newest 20 by {label}", _both(times)) for label, times in result.search_ms.items()),
-        *((f"while ingesting: {label}", _both(times)) for label, times in result.meanwhile_ms.items()),
     ]
-    print(f"  {'':<36}{'median / p95':>24}")
+    for meanwhile in (result.steady, result.full):
+        rows.append((f"{meanwhile}, acknowledged a second", f"{meanwhile.taken:,.0f}"))
+        rows += [(f"{meanwhile}: {label}", _both(times)) for label, times in meanwhile.ms.items()]
+    print(f"  {'':<40}{'median / p95':>24}")
     for label, value in rows:
-        print(f"  {label:<36}{value:>24}")
+        print(f"  {label:<40}{value:>24}")
 
 
 def _both(times: tuple[float, float]) -> str:

@@ -15,9 +15,19 @@ _PANELS: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "CPU a span, µs": lambda one: one["cpu_us_per_span"],
     "resident memory at most, MB": lambda one: one["peak_mb"],
     "bytes a span on disk": lambda one: one["bytes_per_span"],
-    "trace by id, median ms": lambda one: one["by_id_ms"][0],
-    "newest 20, slowest median, ms": lambda one: max(median for median, _ in one["search_ms"].values()),
+    "acknowledged to found, ms": lambda one: one["found_within_s"] * 1000,
+    "start to ready, s": lambda one: one["ready_s"],
+    "trace by id, p95 ms": lambda one: one["by_id_ms"][1],
+    "… while spans come in steadily": lambda one: one["steady"]["ms"]["by id"][1],
+    "… at full rate": lambda one: one["full"]["ms"]["by id"][1],
+    "newest 20, slowest p95, ms": lambda one: _slowest(one["search_ms"]),
+    "… while spans come in steadily, ms": lambda one: _slowest(one["steady"]["ms"]),
+    "… at full rate, ms": lambda one: _slowest(one["full"]["ms"]),
 }
+
+
+def _slowest(times: Mapping[str, tuple[float, float]]) -> float:
+    return max(p95 for label, (_, p95) in times.items() if label != "by id")
 
 
 def plot(results: list[dict[str, Any]]) -> str:

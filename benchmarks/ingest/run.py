@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .compare import compare
-from .growth import measure
+from .growth import STEADY, measure
 from .plot import plot
 from .receivers import present
 from .sustained import sustain
@@ -32,6 +32,7 @@ def main(options: Sequence[str]) -> None:
         default=[100_000, 1_000_000],
         help="sizes to fill up to; none: leave out",
     )
+    parser.add_argument("--steady", type=int, default=STEADY, help="spans a second while questions are asked")
     parser.add_argument("--gzip", action="store_true", help="compress requests while filling")
     parser.add_argument("--sustained", type=float, default=0, metavar="SECONDS", help="load without a pause")
     parser.add_argument("--rate", type=int, default=0, help="spans a second of that; 0: as many as are taken")
@@ -43,7 +44,11 @@ def main(options: Sequence[str]) -> None:
     if "tempo" not in names:
         print("Without Tempo: put its binary `tempo` on PATH to compare with it.\n")
     compared = compare(chosen.rounds, chosen.block, names) if chosen.rounds else []
-    results = [measure(name, spans, compress=chosen.gzip) for spans in chosen.spans for name in names]
+    results = [
+        measure(name, spans, compress=chosen.gzip, steady=chosen.steady)
+        for spans in chosen.spans
+        for name in names
+    ]
     if chosen.sustained:
         for name in names:
             sustain(name, chosen.sustained, chosen.rate)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from shared.telemetry.otlp.compress import gzip
 from shared.telemetry.otlp.grpc import GrpcTransport
@@ -65,6 +66,15 @@ class Sent:
 
     seconds: float = 0.0
     refused: int = 0
+
+
+def paced(rate: float) -> Iterator[int]:
+    """Numbers from 0 on, so many a second; 0 gives them as fast as they are taken."""
+    begin = time.perf_counter()
+    for number in count():
+        if rate and (early := number / rate - (time.perf_counter() - begin)) > 0:
+            time.sleep(early)
+        yield number
 
 
 def send(port: int, messages: Iterable[bytes], *, compress: bool) -> Sent:

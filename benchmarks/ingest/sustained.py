@@ -12,7 +12,7 @@ from pathlib import Path
 from .ask import SEARCHES, by_id, found_after, newest, percentiles, took
 from .load import Load
 from .receivers import Receiver
-from .send import Connection, framed, send
+from .send import Connection, framed, paced, send
 
 FOUND_TARGET = 1.0
 _FOUND_WITHIN = 60.0
@@ -36,14 +36,13 @@ def sustain(name: str, seconds: float, rate: int, *, report_every: float = 60.0)
     made = [0]
 
     def messages() -> Iterator[bytes]:
-        begin = time.perf_counter()
-        while not over.is_set():
-            if rate and (early := made[0] * load.spans / rate - (time.perf_counter() - begin)) > 0:
-                time.sleep(early)
-            body = load.body(made[0], time.time_ns())
-            if made[0] % 20 == 0:
+        for number in paced(rate / load.spans):
+            if over.is_set():
+                return
+            body = load.body(number, time.time_ns())
+            if number % 20 == 0:
                 known.append((time.perf_counter(), load.trace_ids(body)[0]))
-            made[0] += 1
+            made[0] = number + 1
             yield framed(body, compress=False)
 
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:

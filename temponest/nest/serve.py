@@ -129,7 +129,8 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         own = Sources(store, series, receiver, durations, limits)
 
         def observed(app: ASGIApp, api: str) -> ASGIApp:
-            return Observed(app, api, durations, lambda: metrics_page.text(own), security)
+            asking = store.precedence.asking
+            return Observed(app, api, durations, lambda: metrics_page.text(own), security, asking)
 
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),

@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -64,15 +65,23 @@ class Observed:
         durations: where times go.
         page: the text of the metrics.
         security: who may read it.
+        asking: entered for the time of an answer.
     """
 
     def __init__(
-        self, app: ASGIApp, api: str, durations: Durations, page: Callable[[], str], security: Security
+        self,
+        app: ASGIApp,
+        api: str,
+        durations: Durations,
+        page: Callable[[], str],
+        security: Security,
+        asking: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._app = app
         self._api = api
         self._durations = durations
         self._page = page
+        self._asking = asking
         self._guarded = Guard(self._metrics, security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +102,8 @@ class Observed:
 
         begin = time.perf_counter()
         try:
-            await self._app(scope, receive, watched)
+            with self._asking():
+                await self._app(scope, receive, watched)
         finally:
             self._durations.add(self._api, code, time.perf_counter() - begin)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +19,11 @@ class Decoder:
 
     Args:
         columns: how many attributes may have a column of their own until `renew` is called.
+        pause: called between steps that take some milliseconds.
     """
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, pause: Callable[[], None] = lambda: None) -> None:
+        self._pause = pause
         self._wire = Wire()
         self._attributes = AttributeColumns(self._wire, columns)
         self.dropped = 0
@@ -38,6 +40,7 @@ class Decoder:
             ValueError: one of the bodies is no `ExportTraceServiceRequest`; none was taken.
         """
         resource_spans = self._wire.requests(bodies).flatten()
+        self._pause()
         scope_lists = resource_spans.field("scope_spans")
         scope_spans = scope_lists.flatten()
         span_lists = scope_spans.field("spans")
@@ -47,6 +50,8 @@ class Decoder:
         scope_of = parents(span_lists)
         resource_of = parents(scope_lists)[scope_of]
         attributes, dropped = capped(spans.field("attributes"), spans.field("dropped_attributes"))
+        decoded = self._attributes.decode(attributes)
+        self._pause()
         columns: dict[str, pa.Array] = {
             "trace_id": ids(spans.field("trace_id"), 16),
             "span_id": ids(spans.field("span_id"), 8),
@@ -64,7 +69,7 @@ class Decoder:
             "dropped_links": spans.field("dropped_links"),
             "events": null_when_empty(spans.field("events")),
             "links": null_when_empty(spans.field("links")),
-            **self._attributes.decode(attributes),
+            **decoded,
         }
         table = table_of(FIXED, columns)
         bad = pc.or_(pc.is_null(columns_of(table, "trace_id")), pc.is_null(columns_of(table, "span_id")))

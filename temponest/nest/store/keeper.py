@@ -16,6 +16,7 @@ from .commit import Committer
 from .errors import Corrupt
 from .layout import Layout
 from .limits import Limits
+from .precedence import Worker
 from .recent import Generation
 from .schema import SHAPES
 from .segment import Segment
@@ -40,12 +41,14 @@ class Keeper:
         layout: the folder.
         limits: retention and sizes.
         view: where queries look; segments appear there once they are in the catalog.
+        worker: pauses between steps.
     """
 
-    def __init__(self, layout: Layout, limits: Limits, view: CurrentView) -> None:
+    def __init__(self, layout: Layout, limits: Limits, view: CurrentView, worker: Worker) -> None:
         self._layout = layout
         self._limits = limits
         self._view = view
+        self._worker = worker
         self._filters = FilterMemory(limits.filter_bytes)
         self._catalog = Catalog()
         self._log_covered = 0
@@ -144,6 +147,7 @@ class Keeper:
         return True
 
     def _round(self) -> None:
+        self._worker.begin()
         while self._retired and (self._failing or self._retired[0][0] < time.monotonic()):
             self._delete(self._retired.pop(0)[1])
         # Room first: what is dropped here may be what the next segment needs.
@@ -168,7 +172,8 @@ class Keeper:
             for owner, table in seal.split(seal.table_of(signal, generation)):
                 name = f"{number + len(made):08d}"
                 entry = base.replaced(signal=signal, owner=owner)
-                made.append(segment.write(self._layout.segments, name, table, entry))
+                self._worker.give_way()
+                made.append(segment.write(self._layout.segments, name, table, entry, self._worker.give_way))
         covered = max(self.covered, generation.last_sequence)
         entries = (*self._catalog.segments, *made)
         self._commit(Catalog(covered, number + len(made), entries), frozen=None)
@@ -190,7 +195,8 @@ class Keeper:
             owner=group[0].owner,
             sources=tuple(entry.name for entry in group),
         )
-        made = segment.write(self._layout.segments, name, table, merged)
+        self._worker.give_way()
+        made = segment.write(self._layout.segments, name, table, merged, self._worker.give_way)
         kept = [entry for entry in self._catalog.segments if entry not in group]
         self._commit(Catalog(self.covered, self._catalog.next_segment + 1, (*kept, made)))
         self._retired.append((time.monotonic() + _GRACE_SECONDS, group))

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,14 +43,24 @@ def summary_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.summary"
 
 
-def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
+def write(
+    folder: Path, name: str, table: pa.Table, entry: Entry, pause: Callable[[], None] = lambda: None
+) -> Entry:
     """Write a table as a segment and return its entry with what is known only now.
+
+    Args:
+        folder: where segments are.
+        name: of this one.
+        table: its rows.
+        entry: what the catalog is to say, as far as it is known.
+        pause: called between steps that take some tens of milliseconds.
 
     Raises:
         OSError: the disk is full or worse; nothing is left behind that the catalog would name.
     """
     shape = SHAPES[entry.signal]
     table = arranged(table, shape)
+    pause()
     starts = columns_of(table, shape.time).to_numpy()
     entry = entry.replaced(
         name=name,
@@ -79,6 +89,7 @@ def write(folder: Path, name: str, table: pa.Table, entry: Entry) -> Entry:
         )
         file.flush()
         os.fsync(file.fileno())
+    pause()
     summary.write(summary_path(folder, name), *summary.summarize(table, shape))
     sync_folder(folder)
     size = path.stat().st_size + summary_path(folder, name).stat().st_size

@@ -22,6 +22,7 @@ from .layout import FolderLock, Layout
 from .limits import Limits
 from .log import Log, files, size
 from .logs.source import LogSnapshots
+from .precedence import Precedence
 from .snapshot import Snapshots
 from .view import CurrentView
 from .writer import Writer
@@ -85,8 +86,10 @@ class Store:
         self._accepted_bodies = self._accepted_bytes = self._refused = 0
         self._tears: list[log_reader.Tear] = []
         self._view = CurrentView()
-        self._keeper = Keeper(layout, limits, self._view)
-        self._writer = Writer(layout, limits, self._view, self._keeper)
+        self.precedence = Precedence()
+        """Told of questions by whoever answers them."""
+        self._keeper = Keeper(layout, limits, self._view, self.precedence.worker())
+        self._writer = Writer(layout, limits, self._view, self._keeper, self.precedence.worker())
         self._committer: Committer | None = None
         self.spans: SpanSource = Snapshots(lambda: self._view.now.blocks(Signal.TRACES))
         self.logs: LogSource = LogSnapshots(lambda: self._view.now.blocks(Signal.LOGS))

@@ -17,6 +17,7 @@ from .layout import Layout, write_atomically
 from .limits import Limits
 from .log_record import Record
 from .logs.decode import LogDecoder
+from .precedence import Worker
 from .recent import Generation
 from .room import Room
 from .schema import SHAPES
@@ -32,14 +33,17 @@ _PATIENCE = 5.0
 class Writer:
     """The queue of bodies to decode, the thread that decodes them, and the recent buffer they end in."""
 
-    def __init__(self, layout: Layout, limits: Limits, view: CurrentView, keeper: Keeper) -> None:
+    def __init__(
+        self, layout: Layout, limits: Limits, view: CurrentView, keeper: Keeper, worker: Worker
+    ) -> None:
         self._layout = layout
         self._limits = limits
         self._view = view
         self._keeper = keeper
         self.consumers: dict[Signal, Consumer] = {}
         self.listeners: list[Listener] = []
-        self._decoder = Decoder(limits.columns)
+        self._worker = worker
+        self._decoder = Decoder(limits.columns, worker.give_way)
         self._log_decoder = LogDecoder(limits.columns)
         self._changed = threading.Condition()
         self.room = Room(limits.queue_bytes)
@@ -203,6 +207,7 @@ class Writer:
     def _process(self, group: Sequence[Record]) -> None:
         if not group:
             return
+        self._worker.begin()
         if not self._unsealed_bytes:
             self._unsealed_since = time.monotonic()
         for record in group:
@@ -246,6 +251,7 @@ class Writer:
             yield from self._decoded(decode, records[: len(records) // 2])
             yield from self._decoded(decode, records[len(records) // 2 :])
             return
+        self._worker.give_way()
         yield records, table
 
     def _add_spans(self, records: Sequence[Record], table: pa.Table) -> None:
@@ -253,6 +259,7 @@ class Writer:
         if last > self._keeper.covered:
             self._view.now.recent.add(Signal.TRACES, table, last)
             self.decoded_spans += table.num_rows
+        self._worker.give_way()
         for listener in self.listeners:
             if first <= listener.covered():
                 continue
