@@ -20,6 +20,7 @@ from .api import jaeger, loki, pages, prometheus, tempo
 from .api.observe import Durations, Observed
 from .api.protocol import server_config
 from .api.server import Security, is_loopback
+from .api.tempo import streaming
 from .ingest import grpc, http
 from .ingest.derive import INTERVAL, Derived
 from .ingest.metrics import MetricsConsumer
@@ -132,10 +133,11 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
             asking = store.precedence.asking
             return Observed(app, api, durations, lambda: metrics_page.text(own), security, asking)
 
+        tempo_app = observed(tempo_api, "tempo")
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),
             observed(pages_app, "pages"),
-            observed(tempo_api, "tempo"),
+            tempo_app,
             observed(prometheus_api, "prometheus"),
             observed(loki_api, "loki"),
         )
@@ -144,6 +146,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
                 addresses,
                 receiver,
                 dict(zip(sockets, apps, strict=True)),
+                tempo_app,
                 (lambda: _emit(derived), lambda: report(lambda: State.of(store, series, receiver))),
             )
         )
@@ -185,14 +188,18 @@ async def _run(
     addresses: Addresses,
     receiver: Receiver,
     apps: Mapping[socket.socket, ASGIApp],
+    tempo_app: ASGIApp,
     chores: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> None:
     try:
         grpc_server, _ = grpc.start(receiver, f"{addresses.host}:{addresses.grpc}")
     except RuntimeError:
         raise Busy(addresses.grpc) from None
-    servers = {listener: _Server(app) for listener, app in apps.items()}
     loop = asyncio.get_running_loop()
+    streaming_server, streaming_port = streaming.start(tempo_app, loop)
+    servers = {
+        listener: _Server(app, streaming_port if app is tempo_app else None) for listener, app in apps.items()
+    }
 
     def leave() -> None:
         for server in servers.values():
@@ -207,6 +214,7 @@ async def _run(
     finally:
         for task in doing:
             task.cancel()
+        streaming_server.stop(None)
         grpc_server.stop(GRACE).wait(GRACE)
 
 
@@ -219,8 +227,10 @@ async def _emit(derived: Derived) -> None:
 class _Server(uvicorn.Server):
     """One port; the process's signals are handled once for all of them."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(server_config(app, log_config=None, timeout_graceful_shutdown=int(GRACE)))
+    def __init__(self, app: ASGIApp, http2_port: int | None) -> None:
+        super().__init__(
+            server_config(app, http2_port=http2_port, log_config=None, timeout_graceful_shutdown=int(GRACE))
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

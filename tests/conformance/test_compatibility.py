@@ -6,8 +6,10 @@ import socket
 import time
 from typing import Any
 
+import grpc
 import pytest
 
+from temponest.nest.api.tempo.messages import message
 from tests.conformance.conftest import Nest, eventually
 from tests.conformance.payload import SECOND, trace
 
@@ -31,12 +33,25 @@ def test_spansets_hold_the_matched_span_and_not_the_root(found: Any) -> None:
     assert [one["name"] for one in found["spanSets"][0]["spans"]] == ["POST"]
 
 
-def test_a_grpc_client_at_the_http_port_is_let_go(nest: Nest) -> None:
-    address = (nest.tempo.base_url.host, nest.tempo.base_url.port or 0)
+def test_a_grpc_client_at_the_http_port_is_answered_beside_http(nest: Nest, found: Any) -> None:
+    request, reply = message("SearchRequest"), message("SearchResponse")
+    with grpc.insecure_channel(nest.tempo.base_url.netloc.decode()) as channel:
+        search: grpc.UnaryStreamMultiCallable[Any, Any] = channel.unary_stream(
+            "/tempopb.StreamingQuerier/Search",
+            request_serializer=request.SerializeToString,
+            response_deserializer=reply.FromString,
+        )
+        query = f'{{ trace:id = "{found["traceID"]}" }}'
+        [answer] = search(request(Query=query), timeout=60)
+    assert [one.traceID for one in answer.traces] == [found["traceID"]]
+    assert nest.tempo.get("/api/echo").text == "echo"
+
+
+def test_a_grpc_client_at_another_http_port_is_let_go(nest: Nest) -> None:
+    address = (nest.jaeger.base_url.host, nest.jaeger.base_url.port or 0)
     with socket.create_connection(address) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         assert connection.recv(100) == b""
-    assert nest.tempo.get("/api/echo").text == "echo"
 
 
 def test_intrinsics_are_a_scope_of_their_own(nest: Nest) -> None:
