@@ -9,21 +9,23 @@ A version without an interpreter on this machine is skipped by name. Ends with 1
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import socket
+import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
-ROOT: Final = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.packaging.installed import ROOT, Failed, Installed, build, interpreter
+from tests.packaging.project import FILES
+
 VERSIONS: Final = ("3.11", "3.12", "3.13", "3.14")
 SERVICE: Final = """
 import sys
@@ -38,128 +40,139 @@ for number in range(2):
 shutdown()
 print(sorted({"grpc", "google.protobuf", "fastapi"} & set(sys.modules)))
 """
-APP: Final = "from fastapi import FastAPI\n\napp = FastAPI()\n"
-NEST: Final = (
-    "--grpc-port",
-    "--http-port",
-    "--jaeger-port",
-    "--tempo-port",
-    "--prometheus-port",
-    "--loki-port",
-)
+AGENT: Final = """
+import asyncio, sys
+from mcp import Client, StdioServerParameters
+async def main():
+    async with Client(StdioServerParameters(command=sys.argv[1], args=["mcp", *sys.argv[3:]])) as client:
+        print((await client.call_tool("trace_topology", {"trace_id": sys.argv[2]})).content[0].text)
+asyncio.run(main())
+"""
+APP: Final = "from fastapi import FastAPI\n\n\ndef create_app() -> FastAPI:\n    return FastAPI()\n"
 PATIENCE: Final = 60.0
 """Seconds until what was sent is in the metrics that the nest derives from it."""
 
 
-class Failed(Exception):  # noqa: N818 - reads as a sentence where it is caught
-    """Something does not work in an environment; the message says what."""
-
-
-class Installed:
-    """An environment with the wheel and one extra."""
-
-    def __init__(self, python: Path, wheel: Path, extra: str, folder: Path) -> None:
-        self.folder = folder
-        self.bin = folder / "env" / "bin"
-        self.work = folder / "work"
-        self.work.mkdir(parents=True)
-        subprocess.run([*UV, "venv", "--quiet", "--python", str(python), str(folder / "env")], check=True)  # noqa: S603 - ours
-        self.install(f"{wheel}[{extra}]" if extra else str(wheel))
-        self.environment = {
-            "PATH": str(self.bin),
-            "HOME": str(self.work),
-            "LANG": "C.UTF-8",
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "2000",
-        }
-
-    def install(self, *requirements: str) -> None:
-        """Install more."""
-        python = str(self.bin / "python")
-        done = subprocess.run(  # noqa: S603 - ours
-            [*UV, "pip", "install", "--quiet", "--python", python, *requirements],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise Failed(f"cannot be installed: {done.stderr.strip()}")
-
-    def size(self) -> float:
-        """Megabytes of what was installed."""
-        files = (self.folder / "env" / "lib").rglob("*")
-        return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc") / 1e6
-
-    def run(self, *command: str, code: int | None = 0, expect: str = "", patience: float = 0) -> str:
-        """What a command prints.
-
-        Args:
-            command: a program of the environment and its arguments.
-            code: what it ends with; None for anything.
-            expect: what it says among other things.
-            patience: seconds that it may be run again until it says so.
-
-        Raises:
-            Failed: it ends otherwise, or says something else.
-        """
-        deadline = time.monotonic() + patience
-        said = " ".join(command)[:80]
-        while True:
-            done = subprocess.run(  # noqa: S603 - ours
-                [str(self.bin / command[0]), *command[1:]], cwd=self.work, env=self.environment,
-                capture_output=True, text=True, timeout=300, check=False,
-            )  # fmt: skip
-            out = done.stdout + done.stderr
-            if code is not None and done.returncode != code:
-                raise Failed(f"{said}: ended with {done.returncode}: {out.strip()[-500:]}")
-            if expect in out:
-                return out
-            if time.monotonic() > deadline:
-                raise Failed(f"{said}: does not say {expect!r}: {out.strip()[-500:]}")
-            time.sleep(1)
-
-
 def try_alone(installed: Installed) -> None:
     """The library alone: it records, says how to get the commands, and its types are right for a user."""
-    kept = installed.environment
-    installed.environment = {**kept, "OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console"}
-    installed.run("python", "-W", "error", "-c", SERVICE, expect="order  server")
-    installed.environment = kept
+    console = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console"}
+    installed.run("python", "-W", "error", "-c", SERVICE, expect="order  server", more=console)
     installed.run("temponest", code=1, expect="pip install 'temponest[nest]'")
     shutil.copy(ROOT / "tests" / "packaging" / "user.py", installed.work / "user.py")
-    installed.install("mypy")
+    installed.install("mypy", "pytest", "pytest-asyncio", "fastapi", "httpx")
     installed.run("mypy", "--strict", "user.py", expect="Success: no issues found in 1 source file")
+    for name, text in FILES.items():
+        (installed.work / name).write_text(text)
+    installed.run("python", "-m", "pytest", "-q", expect="4 passed")
+
+
+def send(installed: Installed, urls: dict[str, str]) -> tuple[str, str]:
+    """Send two traces from a process of its own, and give their ids."""
+    installed.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = urls["--grpc-port"]
+    first, second, loaded = installed.run("python", "-W", "error", "-c", SERVICE).split("\n")[:3]
+    if loaded != "[]":
+        raise Failed(f"the library loads {loaded}")
+    return first, second
 
 
 def try_nest(installed: Installed) -> None:
     """Every command, on a nest that holds what the library sent."""
-    ports = dict(zip(NEST, free_ports(len(NEST)), strict=True))
-    with serve(installed, ports):
-        installed.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{ports['--grpc-port']}"
-        first, second, loaded = installed.run("python", "-W", "error", "-c", SERVICE).split("\n")[:3]
-        if loaded != "[]":
-            raise Failed(f"the library loads {loaded}")
-        at = [
-            *("--tempo", f"http://127.0.0.1:{ports['--tempo-port']}"),
-            *("--prometheus", f"http://127.0.0.1:{ports['--prometheus-port']}"),
-        ]
-        page = f"http://127.0.0.1:{ports['--jaeger-port']}/"
-        with urlopen(page, timeout=10) as answer:
-            if b"<script" not in answer.read():
-                raise Failed("the nest has no pages")
+    with installed.nest("data") as urls:
+        first, second = send(installed, urls)
         names = set(re.findall(r"^  ([a-z]+)  ", installed.run("temponest", "--help"), re.MULTILINE))
         for name in sorted(names):
             installed.run("temponest", name, "--help", expect="Usage: temponest")
-        installed.run("temponest", "trace", first, *at, expect="order")
-        installed.run("temponest", "search", '{ name = "order" }', *at, expect=second[:8])
-        installed.run("temponest", "services", *at, expect="temponest-orders", patience=PATIENCE)
-        installed.run("temponest", "diff", first, second, *at, code=None, expect="temponest-orders order")
-        installed.run("temponest", "query", "orders_total", *at, expect="temponest-orders", patience=PATIENCE)
-        installed.run("temponest", "cost", *at)
-        installed.run("temponest", "top", "--times", "1", *at, expect="temponest-orders")
-        installed.run("temponest", "logs", "--loki", f"http://127.0.0.1:{ports['--loki-port']}", code=None)
-        endpoint = installed.environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
-        installed.run("temponest", "doctor", "--endpoint", endpoint, *at, expect="read back")
-    installed.run("temponest", "completion", "bash", expect="complete")
+        try_questions(installed, urls, first, second)
+        try_files(installed, urls, first)
+        try_browser(installed, urls, first)
+        port = urls["--grpc-port"].rpartition(":")[2]
+        installed.run("temponest", "serve", "--grpc-port", port, code=1, expect=f"port {port} is held by")
+    for shell in ("bash", "fish", "zsh"):
+        installed.run("temponest", "completion", shell, expect="_TEMPONEST_COMPLETE")
     (installed.work / "main.py").write_text(APP)
-    installed.run("temponest", "init", "--dry-run", expect="setup_tracing")
+    (installed.work / "requirements.txt").write_text("fastapi\n")
+    installed.run("temponest", "init", "--yes", expect="Written.")
+    installed.run("temponest", "init", expect="there is nothing to add")
+    installed.run("temponest", "demo", code=1, expect="pip install 'temponest[demo]'")
+    installed.run("temponest", "mcp", code=1, expect="pip install 'temponest[mcp]'")
+
+
+def try_questions(installed: Installed, urls: dict[str, str], first: str, second: str) -> None:
+    """The commands that ask for traces and metrics."""
+    at = ("--tempo", urls["--tempo-port"], "--prometheus", urls["--prometheus-port"])
+    installed.run("temponest", "trace", first, *at, expect="order")
+    installed.run("temponest", "search", '{ name = "order" }', *at, expect=second[:8])
+    installed.run("temponest", "tail", "--count", "1", "--json", *at, expect=first)
+    installed.run("temponest", "services", *at, expect="temponest-orders", patience=PATIENCE)
+    installed.run("temponest", "diff", first, second, *at, code=None, expect="temponest-orders order")
+    installed.run("temponest", "query", "orders_total", *at, expect="temponest-orders", patience=PATIENCE)
+    installed.run("temponest", "top", "--times", "1", *at, expect="temponest-orders")
+    installed.run("temponest", "cost", *at, expect="temponest-orders")
+    installed.run("temponest", "doctor", "--endpoint", urls["--grpc-port"], *at, expect="read back")
+    typed = {
+        "_TEMPONEST_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"temponest trace --tempo {urls['--tempo-port']} ",
+        "COMP_CWORD": "4",
+    }
+    installed.run("temponest", expect=first, more=typed)
+
+
+def try_files(installed: Installed, urls: dict[str, str], trace: str) -> None:
+    """A trace out of one nest and into another one, and a log line beside it."""
+    at = ("--tempo", urls["--tempo-port"])
+    for name in ("traces.jsonl", "traces.pb", "traces.parquet"):
+        installed.run("temponest", "export", name, "--trace", trace, *at, expect="Exported 1 traces")
+        with installed.nest(f"data-{name}") as other:
+            endpoint = ("--endpoint", other["--http-port"])
+            installed.run("temponest", "import", name, *endpoint, expect="Imported 1 requests")
+            installed.run("temponest", "trace", trace, "--tempo", other["--tempo-port"], expect="order")
+    record = {"body": {"stringValue": "sold out"}, "traceId": trace, "severityNumber": 13}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "temponest-orders"}}]}
+    request = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+    line, endpoint = json.dumps(request), ("--endpoint", urls["--http-port"])
+    installed.run("temponest", "import", "-", *endpoint, text=line, expect="Imported 1 requests")
+    loki = ("--loki", urls["--loki-port"])
+    installed.run("temponest", "logs", "--trace", trace, *loki, expect="sold out", patience=PATIENCE)
+
+
+def try_browser(installed: Installed, urls: dict[str, str], trace: str) -> None:
+    """The pages of the nest, the same over its APIs, and a browser that is opened at a trace."""
+    tempo, prometheus = urls["--tempo-port"], urls["--prometheus-port"]
+    options = ("--tempo", tempo, "--prometheus", prometheus, "--loki", urls["--loki-port"], "--port", "0")
+    with installed.running("temponest", "ui", *options, until="The pages are at") as said:
+        (pages,) = re.findall(r"The pages are at (\S+)", said)
+        for place in (urls["--jaeger-port"], pages):
+            if "<script" not in read(f"{place}/"):
+                raise Failed(f"there are no pages at {place}")
+            read(f"{place}/tempo/api/v2/traces/{trace}")
+    browser, opened = installed.work / "browser", installed.work / "opened"
+    browser.write_text(f"#!/bin/sh\necho \"$1\" > '{opened}'\n")
+    browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
+    address = f"{urls['--jaeger-port']}/trace/{trace}"
+    with_browser = {"BROWSER": str(browser)}
+    installed.run(
+        "temponest", "open", trace, "--pages", urls["--jaeger-port"], expect=address, more=with_browser
+    )
+    if opened.read_text().strip() != address:
+        raise Failed(f"temponest open: the browser got {opened.read_text()!r}")
+
+
+def read(url: str) -> str:
+    """What an address answers."""
+    try:
+        with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=10) as answer:  # noqa: S310 - loopback
+            return str(answer.read().decode())
+    except OSError as error:
+        raise Failed(f"{url}: {error}") from error
+
+
+def try_mcp(installed: Installed) -> None:
+    """An agent that starts the server itself and asks for a trace."""
+    with installed.nest("data") as urls:
+        first, _ = send(installed, urls)
+        at = ("--tempo", urls["--tempo-port"], "--prometheus", urls["--prometheus-port"])
+        command = str(installed.bin / "temponest")
+        installed.run("python", "-c", AGENT, command, first, *at, expect="temponest-orders order [server]")
 
 
 def try_demo(installed: Installed) -> None:
@@ -167,65 +180,7 @@ def try_demo(installed: Installed) -> None:
     installed.run("temponest", "demo", "--once", expect="temponest-auth")
 
 
-EXTRAS: Final = {"": try_alone, "nest": try_nest, "demo": try_demo}
-UV: Final = (sys.executable, "-m", "uv")
-
-
-@contextmanager
-def serve(installed: Installed, ports: dict[str, int]) -> Iterator[None]:
-    """A running nest."""
-    options = [word for option, port in ports.items() for word in (option, str(port))]
-    command = [str(installed.bin / "temponest"), "serve", "--data", str(installed.work / "data"), *options]
-    with (installed.work / "nest.log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - ours
-            command, cwd=installed.work, env=installed.environment, stdout=log, stderr=log
-        )
-    try:
-        while not ready(ports["--http-port"]):
-            if process.poll() is not None:
-                raise Failed(f"temponest serve: {(installed.work / 'nest.log').read_text()[-500:]}")
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def ready(port: int) -> bool:
-    """Whether a nest takes data on a port."""
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def interpreter(version: str) -> Path | None:
-    """An interpreter of a version on this machine: on PATH, of pyenv, or of uv."""
-    found = shutil.which(f"python{version}")
-    if found and version in subprocess.run([found, "-V"], capture_output=True, text=True, check=False).stdout:  # noqa: S603 - from PATH
-        return Path(found)
-    of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    if of_pyenv:
-        return of_pyenv[-1]
-    command = [*UV, "python", "find", "--managed-python", "--no-python-downloads", version]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    return Path(done.stdout.strip()) if done.returncode == 0 else None
-
-
-def build(folder: Path) -> Path:
-    """The wheel of this repository."""
-    subprocess.run([*UV, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)], check=True)  # noqa: S603 - ours
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+EXTRAS: Final = {"": try_alone, "nest": try_nest, "mcp": try_mcp, "demo": try_demo}
 
 
 def main(versions: list[str]) -> int:

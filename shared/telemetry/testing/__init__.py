@@ -1,6 +1,7 @@
 """Tests of what a service records: a pytest fixture, and the same as a context manager.
 
-In the `conftest.py` at the root of a project:
+pytest finds the fixture by itself where the library is installed by pip. Where it is copied, in the
+`conftest.py` at the root of a project:
 
     pytest_plugins = ["shared.telemetry.testing"]
 

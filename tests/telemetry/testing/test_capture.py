@@ -273,3 +273,19 @@ def test_the_library_does_not_load_it() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_the_fixture_is_there_without_a_line_where_the_library_is_installed(tmp_path: Path) -> None:
+    out = run(
+        tmp_path,
+        """
+from shared.telemetry import get_tracer
+
+def test_it(telemetry):
+    with get_tracer("t").start_as_current_span("one"): pass
+    assert telemetry.names == ["two"]
+""",
+        conftest="# nothing\n",
+    )
+    assert "Captured telemetry" in out
+    assert "one  internal" in out
