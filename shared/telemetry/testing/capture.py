@@ -13,8 +13,8 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from .. import config
+from ..metrics.manual import ManualReader
 from ..metrics.points import Metric, NumberPoint, Point
-from ..metrics.provider import Collect
 from ..metrics.views import Preferences
 from ..trace.console import tree, walk
 from .clock import Clock, SequentialIds, tells_time
@@ -48,27 +48,6 @@ class _Alone(Preferences):
     __hash__ = object.__hash__
 
 
-class _Reader:
-    """Collects when a test asks."""
-
-    def __init__(self) -> None:
-        self.preferences = _Alone()
-        self.collect: Collect = lambda _: []
-
-    def attach(self, collect: Collect) -> None:
-        self.collect = collect
-
-    def flush(self, deadline: float) -> bool:
-        del deadline
-        return True
-
-    def close(self, deadline: float) -> None:
-        del deadline
-
-    def restart(self) -> None:
-        """Do nothing: a forked child of a test has no one to tell."""
-
-
 class Telemetry:
     """What was recorded since the test began. Printed, it is the traces as trees and the metrics.
 
@@ -76,7 +55,7 @@ class Telemetry:
         clock: the time that spans and durations are measured by.
     """
 
-    def __init__(self, spans: _Spans, reader: _Reader, clock: Clock) -> None:
+    def __init__(self, spans: _Spans, reader: ManualReader, clock: Clock) -> None:
         self._spans = spans
         self._reader = reader
         self.clock = clock
@@ -192,7 +171,8 @@ def capture() -> Iterator[Telemetry]:
     """Record in memory what happens inside: every trace, whatever the sampler; ids and times repeat.
 
     Works with tracers and meters taken before, with an application that calls `setup_tracing` and
-    `setup_metrics` (before or inside), and without. Afterwards all is as it was.
+    `setup_metrics` (before or inside), and without. Afterwards all is as it was, but that the process keeps
+    its global providers, which OpenTelemetry lets nobody take back.
 
     Raises:
         RuntimeError: telemetry is switched off, or another library's provider is in force.
@@ -201,7 +181,7 @@ def capture() -> Iterator[Telemetry]:
     if off is not None:
         raise RuntimeError(f"nothing can be captured, because {off}")
     tracing, metering = rehearse()
-    spans, reader, clock = _Spans(), _Reader(), Clock()
+    spans, reader, clock = _Spans(), ManualReader(_Alone()), Clock()
     before = get_current()
     metering.settle()
     metering.add_metric_reader(reader)

@@ -9,31 +9,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from shared.telemetry.metrics import MeterProvider, Preferences
+from shared.telemetry.metrics.manual import ManualReader
 from shared.telemetry.metrics.points import Metric, NumberPoint, Point
-from shared.telemetry.metrics.provider import Collect
-
-
-class ManualReader:
-    """Collects when a test asks."""
-
-    def __init__(self, preferences: Preferences | None = None) -> None:
-        self.preferences = preferences or Preferences()
-        self.collect: Collect = lambda _: []
-        self.closed = False
-
-    def attach(self, collect: Collect) -> None:
-        self.collect = collect
-
-    def flush(self, deadline: float) -> bool:
-        del deadline
-        return True
-
-    def close(self, deadline: float) -> None:
-        del deadline
-        self.closed = True
-
-    def restart(self) -> None:
-        pass
 
 
 class Measured:

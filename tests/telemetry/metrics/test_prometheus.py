@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from shared.telemetry.metrics import MeterProvider, preferences
 from shared.telemetry.metrics.bound import bound
+from shared.telemetry.metrics.manual import ManualReader
 from shared.telemetry.metrics.prometheus import OPENMETRICS, TEXT, PrometheusApp
-from tests.telemetry.metrics.measured import ManualReader, in_trace
+from tests.telemetry.metrics.measured import in_trace
 
 
 @pytest.fixture

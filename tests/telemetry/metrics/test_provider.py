@@ -11,8 +11,9 @@ from opentelemetry.metrics import NoOpMeter, Observation
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from shared.telemetry.metrics import MeterProvider, PeriodicReader
+from shared.telemetry.metrics.manual import ManualReader
 from shared.telemetry.metrics.points import NumberPoint, ScopeMetrics
-from tests.telemetry.metrics.measured import ManualReader, Measured
+from tests.telemetry.metrics.measured import Measured
 
 
 class Exports:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.view import (
 
 from shared.telemetry.metrics import MeterProvider, preferences
 from shared.telemetry.metrics.bound import bound
+from shared.telemetry.metrics.manual import ManualReader
 from shared.telemetry.metrics.points import (
     Exemplar,
     ExponentialPoint,
@@ -27,7 +28,7 @@ from shared.telemetry.metrics.points import (
     NumberPoint,
     Temporality,
 )
-from tests.telemetry.metrics.measured import ManualReader, Measured, in_trace
+from tests.telemetry.metrics.measured import Measured, in_trace
 
 
 def exemplars(measured: Measured, name: str) -> Sequence[Exemplar]:
