@@ -9,7 +9,7 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind, Status, StatusCode, Trac
 
 from ..trace.context import activate, deactivate
 from . import semconv
-from .asgi.tracing import TracingMiddleware
+from .asgi.tracing import STATE, ASGIApp, Receive, Scope, Send, ServerRequest, TracingMiddleware
 from .imports import forget, when_imported
 from .patch import Patches
 
@@ -100,9 +100,32 @@ def _with_tracing(original: Any) -> Any:
             for added in app.user_middleware
         ):
             return stack
+        # The outermost layer answers what nobody handled before it raises it on, too late for the span.
+        if hasattr(stack, "app"):
+            stack.app = _Unhandled(stack.app)
         return TracingMiddleware(stack, tracer_provider=_provider)
 
     return build_middleware_stack
+
+
+class _Unhandled:
+    """Tells the request's span of an exception that is about to be answered further out.
+
+    Args:
+        app: all of the application but the layer that makes a 500 of such an exception.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except BaseException as error:
+            request: ServerRequest | None = scope.get(STATE)
+            if request is not None:
+                request.failed(error)
+            raise
 
 
 def _in_span(original: Any) -> Any:

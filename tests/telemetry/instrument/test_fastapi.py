@@ -15,7 +15,7 @@ from starlette.routing import Host, Mount, Route, Router
 
 from shared.telemetry.instrument import fastapi as instrumentation
 from shared.telemetry.instrument.asgi import TracingMiddleware
-from tests.telemetry.instrument.recorded import Recorded
+from tests.telemetry.instrument.recorded import Recorded, attributes_of, context_of
 
 
 def user(user_id: int) -> int:
@@ -48,6 +48,41 @@ def test_a_mounted_application_is_traced_once(app: FastAPI, recorded: Recorded) 
     outer.mount("/v1", app)
     TestClient(outer).get("/v1/users/1")
     assert recorded.names == ["GET /v1/users/{user_id}"]
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["alone", "mounted"])
+@pytest.mark.parametrize("answered", [False, True], ids=["by the framework", "by a handler"])
+def test_an_exception_that_nobody_handled_is_recorded_whoever_answers_it(
+    answered: bool, mounted: bool, app: FastAPI, recorded: Recorded
+) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    seen: list[int] = []
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise LookupError("no such thing")
+
+    if answered:
+
+        @app.exception_handler(Exception)
+        async def sorry(request: Request, error: Exception) -> PlainTextResponse:
+            assert (request.method, str(error)) == ("GET", "no such thing")
+            seen.append(trace.get_current_span().get_span_context().trace_id)
+            return PlainTextResponse("sorry", 503)
+
+    outer = app
+    if mounted:
+        outer = FastAPI()
+        outer.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
+        outer.mount("/v1", app)
+    status = 503 if answered else 500
+    answer = TestClient(outer, raise_server_exceptions=False).get("/v1/fails" if mounted else "/fails")
+    assert answer.status_code == status
+    span = recorded.only()
+    attributes = attributes_of(span)
+    assert (attributes["http.response.status_code"], attributes["error.type"]) == (status, "LookupError")
+    assert [dict(event.attributes or {})["exception.message"] for event in span.events] == ["no such thing"]
+    assert seen == ([context_of(span).trace_id] if answered else [])
 
 
 def test_a_plain_starlette_application_is_traced(recorded: Recorded) -> None:

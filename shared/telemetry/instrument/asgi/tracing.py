@@ -258,8 +258,8 @@ class ServerRequest(Facts):
         return self._send(message)
 
     def failed(self, error: BaseException) -> None:
-        """Record that the application raised: a 500 unless a response had begun."""
-        if self.end_ns:
+        """Record, once, that the application raised: a 500 unless a response had begun."""
+        if self.end_ns or self.error_type is not None:
             return
         self.error_type = semconv.error_type(error)
         if isinstance(error, Exception):
