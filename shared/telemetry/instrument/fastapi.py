@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.trace import INVALID_SPAN, SpanKind, Status, StatusCode, TracerProvider, get_current_span
@@ -99,6 +102,9 @@ def _with_tracing(original: Any) -> Any:
             isinstance(added.cls, type) and issubclass(added.cls, TracingMiddleware)
             for added in app.user_middleware
         ):
+            # Who answers what nobody handled is called outside of the middleware, too.
+            if getattr(stack, "handler", None) is not None:
+                stack.handler = _in_trace(stack.handler)
             return stack
         # The outermost layer answers what nobody handled before it raises it on, too late for the span.
         if hasattr(stack, "app"):
@@ -106,6 +112,38 @@ def _with_tracing(original: Any) -> Any:
         return TracingMiddleware(stack, tracer_provider=_provider)
 
     return build_middleware_stack
+
+
+def _in_trace(handler: Any) -> Any:
+    """The handler of unhandled exceptions, with the request's span current, though it has ended."""
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__):
+
+        @functools.wraps(handler)
+        async def handle(request: Any, error: Exception) -> Any:
+            with _again(request.scope):
+                return await handler(request, error)
+
+        return handle
+
+    @functools.wraps(handler)
+    def handle_in_thread(request: Any, error: Exception) -> Any:
+        with _again(request.scope):
+            return handler(request, error)
+
+    return handle_in_thread
+
+
+@contextmanager
+def _again(scope: Scope) -> Iterator[None]:
+    request: ServerRequest | None = scope.get(STATE)
+    if request is None:
+        yield
+        return
+    token = activate(request.span)
+    try:
+        yield
+    finally:
+        deactivate(token)
 
 
 class _Unhandled:

@@ -15,7 +15,7 @@ from starlette.routing import Host, Mount, Route, Router
 
 from shared.telemetry.instrument import fastapi as instrumentation
 from shared.telemetry.instrument.asgi import TracingMiddleware
-from tests.telemetry.instrument.recorded import Recorded, attributes_of, context_of
+from tests.telemetry.instrument.recorded import Recorded, attributes_of, context_of, parent_of
 
 
 def user(user_id: int) -> int:
@@ -83,6 +83,34 @@ def test_an_exception_that_nobody_handled_is_recorded_whoever_answers_it(
     assert (attributes["http.response.status_code"], attributes["error.type"]) == (status, "LookupError")
     assert [dict(event.attributes or {})["exception.message"] for event in span.events] == ["no such thing"]
     assert seen == ([context_of(span).trace_id] if answered else [])
+
+
+@pytest.mark.parametrize("in_a_thread", [False, True])
+def test_the_handler_of_an_unhandled_exception_is_in_the_trace_outside_of_the_middleware(
+    in_a_thread: bool, app: FastAPI, recorded: Recorded
+) -> None:
+    instrumentation.instrument(tracer_provider=recorded.provider)
+    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise LookupError
+
+    def sorry(request: Request, error: Exception) -> PlainTextResponse:
+        assert isinstance(error, LookupError)
+        with recorded.tracer.start_as_current_span(f"sorry for {request.url.path}"):
+            return PlainTextResponse("sorry", 500)
+
+    async def sorry_at_once(request: Request, error: Exception) -> PlainTextResponse:
+        return sorry(request, error)
+
+    app.add_exception_handler(Exception, sorry if in_a_thread else sorry_at_once)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/fails").text == "sorry"
+        assert client.get("/users/1").text == "1"
+    failed, handler, next_one = recorded.spans
+    assert parent_of(handler).span_id == context_of(failed).span_id
+    assert next_one.parent is None
 
 
 def test_a_plain_starlette_application_is_traced(recorded: Recorded) -> None:
