@@ -55,8 +55,7 @@ class Span(sdk.Span):
     """The parent: the id of a span of this local trace, the context of a foreign one, or None."""
     _name: str
     _kind: SpanKind
-    _began: int
-    """Nanoseconds of the monotonic clock, as is `_ended`."""
+    _began: int  # nanoseconds of the monotonic clock, as is `_ended`
     _ended: int | None
     _attrs: dict[str, AnyValue]
     _prepared: Prepared | None
@@ -203,11 +202,8 @@ class Span(sdk.Span):
         escaped: bool = False,
     ) -> None:
         """Add an `exception` event; message and stack trace are scrubbed and capped."""
-        self._add_event(
-            parts.Raised(
-                exception, attributes, self._now(timestamp), escaped=escaped, limits=self._tracer.limits
-            )
-        )
+        limits, at = self._tracer.limits, self._now(timestamp)
+        self._add_event(parts.Raised(exception, attributes, at, escaped=escaped, limits=limits))
 
     def _now(self, given: int | None) -> int:
         return monotonic_ns() + self._trace.ahead if given is None else given
@@ -387,8 +383,7 @@ class Span(sdk.Span):
 
     # The SDK's own names, read by `ReadableSpan.to_json` and by tools that reach behind the properties.
     _attributes = attributes
-    _start_time = start_time
-    _end_time = end_time
+    _start_time, _end_time = start_time, end_time
     _events = events
     _links = links
     _status = status

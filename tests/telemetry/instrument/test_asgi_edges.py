@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI, WebSocket
+from fastapi import BackgroundTasks, FastAPI
 from fastapi.testclient import TestClient
 from opentelemetry.trace import StatusCode, get_current_span
-from starlette.testclient import WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
 
 from shared.telemetry.instrument import fastapi as fastapi_instrumentation
 from shared.telemetry.instrument.asgi import TracingMiddleware
@@ -289,75 +287,6 @@ async def test_old_attributes_are_added_where_asked_for(
     assert attributes["http.target"] == "/?a=1&token=REDACTED"
     assert attributes["http.status_code"] == attributes["http.response.status_code"] == 200
     assert attributes["http.method"] == attributes["http.request.method"] == "GET"
-
-
-def test_a_websocket_handshake_is_a_span_that_ends_when_accepted(recorded: Recorded) -> None:
-    app = FastAPI()
-    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
-
-    @app.websocket("/rooms/{room}")
-    async def room(websocket: WebSocket, room: str) -> None:
-        await websocket.accept()
-        await websocket.send_text(room)
-        await websocket.send_text(",".join(recorded.names))
-        await websocket.close()
-
-    with TestClient(app).websocket_connect("/rooms/7") as session:
-        assert session.receive_text() == "7"
-        assert session.receive_text() == "GET /rooms/{room}"
-    span = recorded.only()
-    assert attributes_of(span)["http.response.status_code"] == 101
-    assert attributes_of(span)["url.scheme"] == "ws"
-    assert span.status.status_code is StatusCode.UNSET
-
-
-def test_the_headers_of_an_accepted_handshake_are_recorded_where_named(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE", "X-.*")
-    app = FastAPI()
-    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
-
-    @app.websocket("/")
-    async def accepts(websocket: WebSocket) -> None:
-        await websocket.accept(headers=[(b"x-room", b"7")])
-        await websocket.close()
-
-    with TestClient(app).websocket_connect("/"):
-        pass
-    assert attributes_of(recorded.only())["http.response.header.x-room"] == ("7",)
-
-
-def test_a_websocket_that_is_refused_is_403(recorded: Recorded) -> None:
-    app = FastAPI()
-    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
-
-    @app.websocket("/refuses")
-    async def refuses(websocket: WebSocket) -> None:
-        await websocket.close()
-
-    with pytest.raises(WebSocketDisconnect), TestClient(app).websocket_connect("/refuses"):
-        pass
-    assert attributes_of(recorded.only())["http.response.status_code"] == 403
-
-
-def test_a_websocket_refused_with_an_answer_has_its_status(recorded: Recorded) -> None:
-    app = FastAPI()
-    app.add_middleware(TracingMiddleware, tracer_provider=recorded.provider)
-
-    @app.websocket("/teapot")
-    async def teapot(websocket: WebSocket) -> None:
-        await websocket.send_denial_response(answer_of(418))
-
-    with pytest.raises(WebSocketDenialResponse), TestClient(app).websocket_connect("/teapot"):
-        pass
-    assert attributes_of(recorded.only())["http.response.status_code"] == 418
-
-
-def answer_of(status: int) -> Any:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse("no", status)
 
 
 def test_background_work_has_a_span_of_its_own_after_the_request(recorded: Recorded) -> None:
