@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import threading
@@ -63,6 +64,23 @@ def examine(
             service=service,
         )
     )
+
+
+def follow(finding: Finding, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do with the variables what a finding says, as somebody who copies it would."""
+    fix = finding.fix
+    if found := re.search(r"rename (\w+) to (\w+)$", fix):
+        monkeypatch.setenv(found[2], os.environ[found[1]])
+        monkeypatch.delenv(found[1])
+    elif found := re.search(r"unset (\w+)$", fix):
+        monkeypatch.delenv(found[1])
+    elif found := re.search(r"write (\w+) without quotation marks", fix):
+        monkeypatch.setenv(found[1], os.environ[found[1]].strip("\"'"))
+    else:
+        given = re.findall(r"\b([A-Z][A-Z_]+)=(\S+?)(?=,?(?:\s|$))", fix)
+        assert given, f"{fix!r} cannot be followed"
+        for name, value in given:
+            monkeypatch.setenv(name, value)
 
 
 def first(result: Result) -> Finding:

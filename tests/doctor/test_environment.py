@@ -14,7 +14,7 @@ from temponest.doctor.run import diagnose
 from temponest.doctor.subject import Subject
 from tests.journeys.conftest import Nest
 
-from .conftest import examine, first
+from .conftest import examine, first, follow
 
 BROKEN = [
     ("OTEL_EXPORTER_OTLP_ENDPIONT", "http://x:4317", "did you mean OTEL_EXPORTER_OTLP_ENDPOINT", "rename"),
@@ -45,7 +45,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "value", "what", "fix"), BROKEN)
-def test_a_broken_variable_is_named_first(
+def test_a_broken_variable_is_named_first_and_all_is_well_when_the_fix_is_followed(
     nest: Nest, monkeypatch: pytest.MonkeyPatch, name: str, value: str, what: str, fix: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -54,6 +54,10 @@ def test_a_broken_variable_is_named_first(
     assert what in first(result).what
     assert fix in first(result).fix
     assert "s3cret" not in str(result)
+    follow(first(result), monkeypatch)
+    # Whoever names a protocol of HTTP means its port, too.
+    endpoint = nest.url("OTLP/HTTP" if value.startswith("http/") else "OTLP/gRPC")
+    assert examine(nest, endpoint=endpoint).severity is Severity.OK
 
 
 @pytest.mark.parametrize(
@@ -79,8 +83,7 @@ def test_a_proxy_that_catches_this_machine(nest: Nest, monkeypatch: pytest.Monke
     monkeypatch.setenv("http_proxy", f"http://{LOOPBACK}:{port}")
     finding = first(examine(nest))
     assert "http_proxy catches 127.0.0.1" in finding.what
-    name, _, value = finding.fix.partition("=")
-    monkeypatch.setenv(name, value)
+    follow(finding, monkeypatch)
     assert examine(nest).severity is Severity.OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 
 import grpc
@@ -15,9 +16,10 @@ from temponest.doctor.finding import Severity
 from tests.journeys.conftest import Nest
 from tests.telemetry.otlp.proxies import http_proxy
 
-from .conftest import CERTIFICATES, examine, first, listen_in_silence, serve_grpc, serve_http
+from .conftest import CERTIFICATES, examine, first, follow, listen_in_silence, serve_grpc, serve_http
 
 PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
@@ -61,7 +63,7 @@ def test_grpc_is_sent_to_the_port_for_http(nest: Nest, monkeypatch: pytest.Monke
     finding = first(examine(nest, endpoint=nest.url("OTLP/HTTP")))
     assert "speaks OTLP/HTTP" in finding.what
     assert f"{PROTOCOL}=http/protobuf" in finding.fix
-    monkeypatch.setenv(PROTOCOL, "http/protobuf")
+    follow(finding, monkeypatch)
     assert examine(nest, endpoint=nest.url("OTLP/HTTP")).severity is Severity.OK
 
 
@@ -70,6 +72,8 @@ def test_http_is_sent_to_the_port_for_grpc(nest: Nest, monkeypatch: pytest.Monke
     finding = first(examine(nest))
     assert "speaks gRPC" in finding.what
     assert f"{PROTOCOL}=grpc" in finding.fix
+    follow(finding, monkeypatch)
+    assert examine(nest).severity is Severity.OK
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
@@ -79,6 +83,8 @@ def test_tls_is_sent_to_a_plain_port(nest: Nest, monkeypatch: pytest.MonkeyPatch
     finding = first(examine(nest, endpoint=url.replace("http:", "https:")))
     assert "speaks no TLS" in finding.what
     assert finding.fix.endswith(url)
+    follow(finding, monkeypatch)
+    assert examine(nest, endpoint=os.environ[ENDPOINT]).severity is Severity.OK
 
 
 def test_plain_text_is_sent_to_a_tls_port(
@@ -89,6 +95,10 @@ def test_plain_text_is_sent_to_a_tls_port(
     finding = first(examine(nest, endpoint=url.replace("https:", "http:")))
     assert "speaks TLS" in finding.what
     assert finding.fix.endswith(url)
+    follow(finding, monkeypatch)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(CERTIFICATES / "ca.pem"))
+    # It keeps nothing, but is reached.
+    assert "took a test trace" in first(examine(nest, endpoint=os.environ[ENDPOINT])).what
 
 
 def test_a_certificate_is_not_trusted(nest: Nest, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
@@ -121,12 +131,15 @@ def test_a_path_too_much(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
     url = nest.url("OTLP/HTTP")
     finding = first(examine(nest, endpoint=f"{url}/v2"))
     assert "path without OTLP" in finding.what
-    assert f"OTEL_EXPORTER_OTLP_ENDPOINT={url} " in finding.fix
+    assert f"{ENDPOINT}={url} " in finding.fix
+    follow(finding, monkeypatch)
+    assert examine(nest, endpoint=os.environ[ENDPOINT]).severity is Severity.OK
 
 
 def test_the_endpoint_is_a_query_api(nest: Nest) -> None:
     finding = first(examine(nest, endpoint=nest.url("Tempo API")))
-    assert "does not take traces" in finding.what
+    # It speaks gRPC, to stream answers; the doctor does not take that for a receiver.
+    assert "speaks gRPC, but takes no traces" in finding.what
     assert "4317" in finding.fix
 
 
@@ -152,14 +165,19 @@ def test_refused_credentials(
     assert "s3cret" not in str(result)
 
 
-def test_a_backend_without_metrics_is_named(nest: Nest, stack: ExitStack) -> None:
+def test_a_backend_without_metrics_is_named(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch, stack: ExitStack
+) -> None:
     def like_jaeger(method: str, context: grpc.ServicerContext) -> None:
         if "metrics" in method:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "unknown service")
 
-    found = examine(nest, endpoint=serve_grpc(stack, like_jaeger)).findings
+    endpoint = serve_grpc(stack, like_jaeger)
+    found = examine(nest, endpoint=endpoint).findings
     (metrics,) = [finding for _, finding in found if "takes no metrics" in finding.what]
     assert "OTEL_METRICS_EXPORTER=none" in metrics.fix
+    follow(metrics, monkeypatch)
+    assert "metrics" not in "".join(finding.what for _, finding in examine(nest, endpoint=endpoint).findings)
 
 
 def test_a_receiver_that_keeps_nothing(nest: Nest, stack: ExitStack) -> None:

@@ -143,6 +143,24 @@ BROKEN = {
     ),
 }
 
+# What each looks like when the fix is followed, where that is not `HEALTHY` itself.
+FIXED = {
+    "another middleware outside": HEAD + SETUP + APP + "app.add_middleware(CORSMiddleware)\n" + MIDDLEWARES,
+    "setup in the lifespan": HEAD + SETUP + "def lifespan(app):\n    pass\n" + APP + MIDDLEWARES,
+    "a sampler in the code keeps nothing": HEALTHY.replace(
+        "import ALWAYS_OFF", "import ALWAYS_ON, ALWAYS_OFF"
+    ).replace("setup_tracing('shop')", "setup_tracing('shop', sampler=ParentBased(ALWAYS_ON))"),
+    "a client that was turned off": "import httpx\n" + HEALTHY,
+    "every path is left out": "import os\nos.environ['OTEL_PYTHON_EXCLUDED_URLS'] = 'health'\n" + HEALTHY,
+    "a middleware that drops the header": HEALTHY + "class Keep:\n"
+    "    def __init__(self, app):\n"
+    "        self.app = app\n"
+    "    async def __call__(self, scope, receive, send):\n"
+    "        kept = [(k, v) for k, v in scope.get('headers', []) if k != b'cookie']\n"
+    "        await self.app({**scope, 'headers': kept}, receive, send)\n"
+    "app = Keep(app)\n",
+}
+
 
 def examine(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Result:
     (folder / "shop.py").write_text(code)
@@ -159,6 +177,13 @@ def test_a_broken_service_is_explained(tmp_path: Path, monkeypatch: pytest.Monke
     assert result.severity is not Severity.OK
     assert what in first(result).what
     assert fix in first(result).fix
+
+
+@pytest.mark.parametrize("case", FIXED)
+def test_all_is_well_when_the_fix_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    assert examine(tmp_path, monkeypatch, FIXED[case]).severity is Severity.OK
 
 
 def test_a_healthy_service_shows_what_is_instrumented(

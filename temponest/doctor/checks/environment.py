@@ -13,6 +13,7 @@ from temponest.doctor.subject import Subject
 
 # The wait between exports is often short on purpose, as in tests.
 SHORT_WAIT_MS: Final = 10
+YES: Final = frozenset({"1", "yes", "on", "y", "t"})
 SHOWN: Final = 60  # characters of a value; more says nothing more
 EXPORTERS: Final = {"otlp", "console", "none", "prometheus"}
 SIGNALS: Final = ("TRACES", "METRICS")
@@ -87,7 +88,10 @@ def _value(name: str, raw: str) -> Iterator[Finding]:
             yield _ignored(name, shown, "a whole number", "128")
     elif name in variables.BOOLEANS:
         if value.lower() not in {"true", "false"}:
-            yield _ignored(name, shown, "true or false; it counts as false", "true")
+            meant = "true" if value.lower() in YES else "false"
+            # Whoever looks for traces may want this one gone.
+            rest = f" to switch telemetry off, or unset {name}" if name == "OTEL_SDK_DISABLED" else ""
+            yield _ignored(name, shown, "true or false; it counts as false", f"{meant}{rest}")
     elif name in variables.CHOICES:
         words = sorted(variables.CHOICES[name])
         if value.lower() not in words:
