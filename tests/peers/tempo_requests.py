@@ -16,14 +16,16 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from temponest.nest.api import tempo
+from temponest.nest.model.source import SpanSource
 from temponest.nest.model.span import Attributes, Kind, Span, Status
 from tests.nest.make import SECOND, span
 from tests.nest.memory_source import MemorySource
@@ -177,7 +179,19 @@ def _requests(spans: list[Span], base_ns: int, seed: int, count: int) -> list[tu
     return listed
 
 
-def _ask(client: httpx.Client, path: str, params: dict[str, str]) -> Any:
+class Client(Protocol):
+    """Asks one of both."""
+
+    def get(self, path: str, *, params: dict[str, str]) -> Any:
+        """The reply, as far as it has `is_error`, `status_code` and `json()`."""
+        ...
+
+
+def _listening(source: SpanSource) -> AbstractContextManager[httpx.Client]:
+    return serving(tempo.create_app(source))
+
+
+def _ask(client: Client, path: str, params: dict[str, str]) -> Any:
     reply = client.get(path, params=params)
     if reply.is_error:
         return reply.status_code
@@ -247,8 +261,18 @@ def _sorted_attributes(spans: Any) -> Any:
     return spans
 
 
-def main(arguments: list[str]) -> int:
-    """Print the counts and differences; 0 when both answer alike."""
+def main(
+    arguments: list[str],
+    asking: Callable[[httpx.Client], Client] = lambda client: client,
+    listening: Callable[[SpanSource], AbstractContextManager[httpx.Client]] = _listening,
+) -> int:
+    """Print the counts and differences; 0 when both answer alike.
+
+    Args:
+        arguments: of the command line.
+        asking: what asks, made of an HTTP client.
+        listening: the nest's API over some spans.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", nargs="?", default=shutil.which("tempo"))
     parser.add_argument("--seed", type=int, default=1)
@@ -272,11 +296,12 @@ def main(arguments: list[str]) -> int:
             ),
             "tempo does not search what was sent",
         )
-        ours = stack.enter_context(serving(tempo.create_app(MemorySource(spans))))
+        ours = stack.enter_context(listening(MemorySource(spans)))
+        asked_of = asking(theirs), asking(ours)
         differences = []
         requests = _requests(spans, base_ns, chosen.seed, chosen.queries)
         for path, params in requests:
-            one, other = _ask(theirs, path, params), _ask(ours, path, params)
+            one, other = (_ask(client, path, params) for client in asked_of)
             if one != other:
                 texts = [json.dumps(answer)[:700] for answer in (one, other)]
                 differences.append(
