@@ -137,7 +137,13 @@ def _native(
 def interpolated(
     before: Histogram, after: Histogram, share: float, *, counter: bool, notes: Annotations, node: Expression
 ) -> Histogram:
-    """A histogram between two others; after a reset a counter has grown from zero."""
+    """A histogram between two others; after a reset a counter has grown from zero.
+
+    Raises:
+        MixedBucketsError: one has exponential buckets and the other bounds of its own.
+    """
+    if is_custom(before) != is_custom(after):
+        raise MixedBucketsError
     if share in {0.0, 1.0}:
         return after if share else before
     if counter and is_reset(after, before):
