@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import curve
+from .curve import EXPORT_PAUSE
 from .measure import Server, Variant, overhead, run, spread
 from .peers import ROOT
 from .stage import Stage, stage
@@ -31,10 +33,6 @@ BUDGET_MB = 10
 BUDGET_METRICS_MB = 5
 # What the library says of its own cost may be as far from what is measured from outside.
 SAID_WITHIN = 0.25
-EXPORT_PAUSE = 6.0  # seconds; the exporters send what waits every five
-CURVE_SPANS = (0, 4, 16)
-CURVE_RATIOS = (1.0, 0.1, 0.0)
-CURVE_RATES = (50, 200, 800)
 
 
 def main(options: Sequence[str] = ()) -> None:
@@ -48,6 +46,12 @@ def main(options: Sequence[str] = ()) -> None:
     parser.add_argument("--routes", default=",".join(ROUTES), help="comma-separated; empty for none")
     parser.add_argument(
         "--no-curve", action="store_true", help="leave out the curve over rate, spans and sampling"
+    )
+    parser.add_argument(
+        "--curve-sets",
+        type=int,
+        default=4,
+        help="processes per variant and sampling of the curve (default 4)",
     )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "overhead.json")
     chosen = parser.parse_args(options)
@@ -72,8 +76,8 @@ def main(options: Sequence[str] = ()) -> None:
                 _print_table(route, requests * chosen.rounds * chosen.sets, rows, spread(_copies(variants)))
         if not chosen.no_curve:
             with stage(folder) as place:
-                result["curve"] = _curve(place, chosen.rounds)
-            _print_curve(result["curve"])
+                result["curve"] = curve.measure(place, chosen.curve_sets, chosen.rounds)
+            curve.show(result["curve"])
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\nWritten to {chosen.output}")
@@ -141,41 +145,6 @@ def _told(server: Server) -> dict[str, float]:
     return found
 
 
-def _curve(place: Stage, rounds: int) -> list[dict[str, Any]]:
-    """Microseconds a request over none, by spans and sampling, and the share of a core at several rates."""
-    found = []
-    for ratio in CURVE_RATIOS:
-        with place.serving(("none#1", "ours", "stock", "none#2"), ratio) as servers:
-            found += _points(servers, ratio, rounds)
-    return found
-
-
-def _points(servers: list[Server], ratio: float, rounds: int) -> list[dict[str, Any]]:
-    found = []
-    copies = [server for server in servers if server.variant.startswith("none")]
-    for count in CURVE_SPANS:
-        run(servers, f"/spans/{count}", 100, rounds)
-        time.sleep(EXPORT_PAUSE)
-        for server in servers:
-            server.finish()
-        none = sum(copy.request_us() for copy in copies) / len(copies)
-        for server in servers:
-            if server in copies:
-                continue
-            extra = server.request_us() - none
-            found.append(
-                {
-                    "variant": server.variant,
-                    "sampled": ratio,
-                    "custom_spans": count,
-                    "us_per_request_over_none": extra,
-                    "noise_us": abs(copies[0].request_us() - none),
-                    "percent_of_a_core": {str(rate): extra * rate / 1e4 for rate in CURVE_RATES},
-                }
-            )
-    return found
-
-
 def _machine() -> dict[str, Any]:
     return {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()}
 
@@ -239,16 +208,3 @@ def _print_verdicts(
 
 def _kept(held: bool) -> str:
     return "kept" if held else "missed"
-
-
-def _print_curve(points: list[dict[str, Any]]) -> None:
-    print("\nCost of one request over none, and the share of one core it is at several rates\n")
-    rates = [f"{rate}/s" for rate in CURVE_RATES]
-    columns = ("variant", "sampled", "custom spans", "over none", "noise", *rates)
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    for point in points:
-        shares = "".join(f" {share:.1f} % |" for share in point["percent_of_a_core"].values())
-        print(
-            f"| {point['variant']} | {point['sampled']:.0%} | {point['custom_spans']} "
-            f"| {point['us_per_request_over_none']:.0f} µs | ±{point['noise_us']:.0f} µs |{shares}"
-        )

@@ -141,7 +141,8 @@ class ServerRequest(Facts):
         span: the server span.
         began_ns: time of the start in nanoseconds of the monotonic clock.
         status: status code of the response, 0 before it started.
-        route: template of the route that answered, None before the end and for requests no route matched.
+        route: template of the route that answered, None before the end, for requests no route matched and
+            for those that are neither recorded nor measured.
         end_ns: time of the end by the same clock, 0 before it; the same instant ends the span.
         error_type: the value of `error.type`, None when all went well.
         flights: for whoever measures it.
@@ -284,6 +285,8 @@ class ServerRequest(Facts):
 
     def _end(self) -> None:
         span: Any = self.span
+        if self._quick and not (self._measured or self.on_end or span.is_recording()):
+            return  # not sampled, and nobody measures it
         self.route = route_of(self._scope, self._root)
         if self.error_type is None:
             if self.status >= 500:
