@@ -84,14 +84,17 @@ class MemorySource:
             )
         return [value for value, _ in counts.most_common(limit) if value is not None]
 
-    def services(self) -> list[str]:
+    def services(self, cancelled: CancelCheck) -> list[str]:
+        _check(cancelled)
         return sorted({span.resource.service_name for span in self.spans})
 
-    def operations(self, service: str) -> list[Operation]:
+    def operations(self, service: str, cancelled: CancelCheck) -> list[Operation]:
+        _check(cancelled)
         mine = {(span.name, span.kind) for span in self.spans if span.resource.service_name == service}
         return [Operation(name, kind) for name, kind in sorted(mine)]
 
-    def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
+    def edges(self, start_ns: int, end_ns: int, cancelled: CancelCheck) -> list[Edge]:
+        _check(cancelled)
         by_id = {(span.trace_id, span.span_id): span for span in self.spans}
         calls: Counter[tuple[str, str]] = Counter()
         for span in self._matching(FetchRequest(start_ns, end_ns)):

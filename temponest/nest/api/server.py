@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..model.budget import DEFAULT_SECONDS, Budget
+from ..model.source import CancelledError
 from ..traceql.engine import CutOff
 from .errors import Problem, RequestError, problem_of
 
@@ -148,7 +149,12 @@ class Questions:
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def ask(self, request: Request, question: Callable[[Budget], _T]) -> _T:
-        """The answer of `question`, which may take long and is told when to stop."""
+        """The answer of `question`, which may take long and is told when to stop.
+
+        Raises:
+            RequestError: 503, it had no answer in its time.
+            CancelledError: the client left.
+        """
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(QUESTIONS_AT_ONCE)
         left = threading.Event()
@@ -156,6 +162,13 @@ class Questions:
         watcher = asyncio.create_task(_watch(request, left))
         try:
             return await anyio.to_thread.run_sync(lambda: question(budget), limiter=self._limiter)
+        except CancelledError:
+            if left.is_set() or not budget.spent():
+                raise
+            raise RequestError(
+                f"out of time: a question may take {self.seconds:g} s; ask for a shorter window or for less",
+                503,
+            ) from None
         finally:
             left.set()
             watcher.cancel()

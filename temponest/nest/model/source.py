@@ -8,6 +8,7 @@ batches; when it returns True the source stops and raises `CancelledError`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -21,6 +22,10 @@ CancelCheck: TypeAlias = Callable[[], bool]
 
 class CancelledError(Exception):
     """The caller no longer wants the answer: its deadline passed, its budget is spent or its client left."""
+
+
+class TooManySamplesError(Exception):
+    """More samples were found than the caller has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +100,15 @@ class SpanSource(Protocol):
         """Distinct values on spans that satisfy `request`, at most `limit`, most frequent first."""
         ...
 
-    def services(self) -> list[str]:
+    def services(self, cancelled: CancelCheck) -> list[str]:
         """Every service name, sorted."""
         ...
 
-    def operations(self, service: str) -> list[Operation]:
+    def operations(self, service: str, cancelled: CancelCheck) -> list[Operation]:
         """Span names of a service, sorted by name then kind."""
         ...
 
-    def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
+    def edges(self, start_ns: int, end_ns: int, cancelled: CancelCheck) -> list[Edge]:
         """Calls between services in the window, for the dependency graph."""
         ...
 
@@ -112,16 +117,29 @@ class SeriesSource(Protocol):
     """What metric queries may ask."""
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        cancelled: CancelCheck,
+        most: int = sys.maxsize,
     ) -> list[Series]:
-        """Series that satisfy every matcher, with their samples in the closed window, sorted by labels."""
+        """Series that satisfy every matcher, with their samples in the closed window, sorted by labels.
+
+        Raises:
+            TooManySamplesError: there are more than `most` samples; not many more of them were read.
+        """
         ...
 
-    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
+    def series(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Labels]:
         """Label sets of the series that satisfy every matcher and have a sample in the window."""
         ...
 
-    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
+    def exemplars(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Exemplar]:
         """Exemplars of the series that satisfy every matcher, by series then time."""
         ...
 

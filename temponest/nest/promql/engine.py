@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.budget import Budget
 from ..model.series import Histogram
-from ..model.source import CancelledError, SeriesSource
+from ..model.source import CancelledError, SeriesSource, TooManySamplesError
 from .annotations import Annotations, limited
 from .errors import QueryError
 from .evaluate import LOOKBACK_MS, Bounds, Evaluator
@@ -20,8 +20,8 @@ from .values import Histograms, Labels, Matrix, Sample, Scalar, Text, Times, Val
 
 # As Prometheus: enough for a minute's resolution over a week.
 MAX_STEPS = 11_000
-# Samples one query may read; at 16 bytes each this is under a GiB, and seconds of work.
-MAX_SAMPLES = 50_000_000
+# Samples one query may read: at 16 bytes each half of the memory that the nest has unless told otherwise.
+MAX_SAMPLES = 10_000_000
 
 
 class TimeoutError(Exception):  # noqa: A001 - Prometheus' name for it; the builtin is about sockets
@@ -119,7 +119,7 @@ class Engine:
     def _evaluate(self, query: str, times: Times, step_ms: int, budget: Budget) -> tuple[Value, Annotations]:
         tree = parse(query)
         notes = Annotations(query)
-        reader = Reader(self._source, budget.cancelled)
+        reader = Reader(self._source, budget.cancelled, MAX_SAMPLES)
 
         def check() -> None:
             if budget.spent():
@@ -127,7 +127,7 @@ class Engine:
             if budget.cancelled():
                 raise CancelledError
             if reader.samples > MAX_SAMPLES:
-                raise QueryError(f"the query reads more than {MAX_SAMPLES:,} samples; narrow its selectors")
+                raise _too_many()
 
         if step_ms:
             _range_notes(tree, notes)
@@ -139,6 +139,12 @@ class Engine:
             if budget.spent():
                 raise TimeoutError("the query timed out; ask for less, or for a larger step") from None
             raise
+        except TooManySamplesError:
+            raise _too_many() from None
+
+
+def _too_many() -> QueryError:
+    return QueryError(f"the query reads more than {MAX_SAMPLES:,} samples; narrow its selectors")
 
 
 def _range_notes(tree: Expression, notes: Annotations) -> None:

@@ -20,19 +20,21 @@ class Reader:
     Args:
         source: where the series are.
         cancelled: polled while reading.
+        most: how many samples there is room for.
 
     Attributes:
         samples: how many were read.
     """
 
-    def __init__(self, source: SeriesSource, cancelled: CancelCheck) -> None:
+    def __init__(self, source: SeriesSource, cancelled: CancelCheck, most: int) -> None:
         self._source = source
         self._cancelled = cancelled
+        self._most = most
         self.samples = 0
 
     def read(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> list[tuple[Samples, Times]]:
         """Series with their samples in the closed window, and the times at which each ended."""
-        found = self._source.select(matchers, start_ms, end_ms, self._cancelled)
+        found = self._source.select(matchers, start_ms, end_ms, self._cancelled, self._most - self.samples)
         return [self._split(series) for series in found]
 
     def _split(self, series: Series) -> tuple[Samples, Times]:

@@ -31,27 +31,32 @@ class Metrics:
         """See `Engine.range`."""
         return self._engine.range(query, start_ms, end_ms, step_ms, budget)
 
-    def series(self, queries: Sequence[str], start_ms: int, end_ms: int) -> list[Labels]:
+    def series(self, queries: Sequence[str], start_ms: int, end_ms: int, budget: Budget) -> list[Labels]:
         """Series that any of the selectors finds in the window, sorted; all of them when there is none."""
         found: set[Labels] = set()
         for matchers in self._matchers(queries):
-            found.update(self._source.series(matchers, start_ms, end_ms))
+            found.update(self._source.series(matchers, start_ms, end_ms, budget.cancelled))
         return sorted(found)
 
-    def label_names(self, queries: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
+    def label_names(self, queries: Sequence[str], start_ms: int, end_ms: int, budget: Budget) -> list[str]:
         """Names of the labels of those series, sorted."""
-        return sorted({name for labels in self.series(queries, start_ms, end_ms) for name, _ in labels})
+        found = self.series(queries, start_ms, end_ms, budget)
+        return sorted({name for labels in found for name, _ in labels})
 
-    def label_values(self, name: str, queries: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
+    def label_values(
+        self, name: str, queries: Sequence[str], start_ms: int, end_ms: int, budget: Budget
+    ) -> list[str]:
         """Values of one label on those series, sorted."""
-        found = self.series(queries, start_ms, end_ms)
+        found = self.series(queries, start_ms, end_ms, budget)
         return sorted({value for labels in found for label, value in labels if label == name})
 
-    def exemplars(self, query: str, start_ms: int, end_ms: int) -> list[tuple[Labels, list[Exemplar]]]:
+    def exemplars(
+        self, query: str, start_ms: int, end_ms: int, budget: Budget
+    ) -> list[tuple[Labels, list[Exemplar]]]:
         """Exemplars of every series that a query reads, by series."""
         grouped: dict[Labels, list[Exemplar]] = {}
         for matchers in self._matchers([query]):
-            for exemplar in self._source.exemplars(matchers, start_ms, end_ms):
+            for exemplar in self._source.exemplars(matchers, start_ms, end_ms, budget.cancelled):
                 there = grouped.setdefault(exemplar.series, [])
                 if exemplar not in there:
                     there.append(exemplar)

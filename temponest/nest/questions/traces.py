@@ -14,6 +14,9 @@ from ..traceql.candidates import chunks
 from ..traceql.engine import CutOff, load
 from ..traceql.rules.alias_names import aliases_of
 
+# A search stops when its traces have this many spans: as objects they are some 100 MB, and again as JSON.
+MAX_SPANS = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class SpanQuery:
@@ -56,17 +59,19 @@ class Traces:
     def __init__(self, source: SpanSource) -> None:
         self._source = source
 
-    def services(self) -> list[str]:
+    def services(self, budget: Budget) -> list[str]:
         """Names of the services, sorted."""
-        return self._source.services()
+        return self._source.services(budget.cancelled)
 
-    def operations(self, service: str, kind: Kind | None = None) -> list[Operation]:
+    def operations(self, service: str, kind: Kind | None, budget: Budget) -> list[Operation]:
         """Span names of a service with their kinds, sorted; only of `kind` when it is given."""
-        return [one for one in self._source.operations(service) if kind is None or one.kind == kind]
+        every = self._source.operations(service, budget.cancelled)
+        return [one for one in every if kind is None or one.kind == kind]
 
-    def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
+    def edges(self, start_ns: int, end_ns: int, budget: Budget) -> list[Edge]:
         """Calls from one service to another in a window."""
-        return [edge for edge in self._source.edges(start_ns, end_ns) if edge.parent != edge.child]
+        every = self._source.edges(start_ns, end_ns, budget.cancelled)
+        return [edge for edge in every if edge.parent != edge.child]
 
     def trace(self, trace_id: bytes, budget: Budget) -> list[Span]:
         """The spans of a trace by start; empty when there is no such trace."""
@@ -84,15 +89,18 @@ class Traces:
         request = FetchRequest(
             query.start_ns, query.end_ns, _conditions(query), all_conditions=True, limit=query.limit
         )
+        spans = 0
         try:
             for chunk in chunks(self._source.search(request, budget.cancelled)):
-                found.extend(
-                    trace.spans
-                    for trace in load(self._source, chunk, budget)
-                    if any(map(matches, trace.spans))
-                )
+                for trace in load(self._source, chunk, budget):
+                    if any(map(matches, trace.spans)):
+                        found.append(trace.spans)
+                        spans += len(trace.spans)
                 if len(found) > query.limit:
                     cut_off = CutOff.LIMIT
+                    break
+                if spans >= MAX_SPANS:
+                    cut_off = CutOff.SIZE
                     break
         except CancelledError:
             if not budget.spent():

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ..model.fetch import FetchRequest
-from ..model.source import Edge
+from ..model.source import CancelCheck, CancelledError, Edge
 from . import filter as row_filter
 from .arrays import columns_of
 from .block import Block
@@ -52,12 +52,16 @@ def calls(block: Block, request: FetchRequest) -> Calls:
     return Calls(names, tallies, outside[order], children[~known][order])
 
 
-def edges(found: Sequence[Calls], blocks: Sequence[Block]) -> list[Edge]:
+def edges(found: Sequence[Calls], blocks: Sequence[Block], cancelled: CancelCheck) -> list[Edge]:
     """Calls over all blocks, sorted by parent then child.
 
     Args:
         found: what each block knows by itself.
         blocks: where the parents may be that are not in the block of their child.
+        cancelled: asked between blocks.
+
+    Raises:
+        CancelledError: the caller no longer wants the answer.
     """
     total: Counter[tuple[str, str]] = Counter()
     for one in found:
@@ -70,6 +74,8 @@ def edges(found: Sequence[Calls], blocks: Sequence[Block]) -> list[Edge]:
         [np.empty(0, np.int64), *(code[one.children] for code, one in zip(new, found, strict=True))]
     )
     for block in blocks if len(parents) else ():
+        if cancelled():
+            raise CancelledError
         ids, services, own = _spans(block)
         at, known = _find(ids, parents)
         by_code = list(names)

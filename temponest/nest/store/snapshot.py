@@ -106,22 +106,22 @@ class Snapshots:
             total.update(counts)
         return [value for (_, value), _ in total.most_common(limit)]
 
-    def services(self) -> list[str]:
+    def services(self, cancelled: CancelCheck) -> list[str]:
         """Every service name, sorted."""
-        blocks = self._ask(FetchRequest(), _never, lambda block: block.operations())
+        blocks = self._ask(FetchRequest(), cancelled, lambda block: block.operations())
         return sorted({service for operations in blocks for service in operations})
 
-    def operations(self, service: str) -> list[Operation]:
+    def operations(self, service: str, cancelled: CancelCheck) -> list[Operation]:
         """Span names of a service, sorted by name then kind."""
-        blocks = self._ask(FetchRequest(), _never, lambda block: block.operations().get(service))
+        blocks = self._ask(FetchRequest(), cancelled, lambda block: block.operations().get(service))
         every = {pair for pairs in blocks for pair in pairs}
         return [Operation(name, kind) for name, kind in sorted(every)]
 
-    def edges(self, start_ns: int, end_ns: int) -> list[Edge]:
+    def edges(self, start_ns: int, end_ns: int, cancelled: CancelCheck) -> list[Edge]:
         """Calls between services in the window."""
         request = FetchRequest(start_ns, end_ns)
-        found = list(self._ask(request, _never, lambda block: (block, self._calls_of(block, request))))
-        return edges([known for _, known in found], [block for block, _ in found])
+        found = list(self._ask(request, cancelled, lambda block: (block, self._calls_of(block, request))))
+        return edges([known for _, known in found], [block for block, _ in found], cancelled)
 
     def _calls_of(self, block: Block, request: FetchRequest) -> Calls:
         """The calls of a block; what a whole block knows never changes, and counting it takes tens of ms."""
@@ -167,10 +167,6 @@ def _newest_first(block: Block, request: FetchRequest) -> pa.Array | None:
     table = block.read(["start_ns", "trace_id"])
     start = columns_of(table, "start_ns").to_numpy()[rows]
     return columns_of(table, "trace_id").take(pa.array(rows[np.argsort(-start, kind="stable")]))
-
-
-def _never() -> bool:
-    return False
 
 
 def _check(cancelled: CancelCheck) -> None:

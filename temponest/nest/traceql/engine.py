@@ -31,6 +31,7 @@ class CutOff(StrEnum):
 
     LIMIT = "limit"
     TIME = "time"
+    SIZE = "size"
 
 
 @dataclass(slots=True)

@@ -98,7 +98,7 @@ def test_listening_to_other_machines_without_a_token_is_refused(host: str) -> No
 
 
 class BrokenSource(MemorySource):
-    def services(self) -> list[str]:
+    def services(self, _: CancelCheck) -> list[str]:
         raise RuntimeError("planted: /secret/path")
 
 

@@ -188,7 +188,7 @@ def test_an_exemplar_stays_with_the_bucket_it_falls_into(taken: Taken) -> None:
     )
     exemplar.filtered_attributes.add(key="user.id").value.int_value = 7
     taken.take(metric)
-    (kept,) = taken.series.exemplars([], 0, 10**13)
+    (kept,) = taken.series.exemplars([], 0, 10**13, lambda: False)
     assert dict(kept.series)["le"] == "10"
     assert dict(kept.labels) == {"trace_id": "ab" * 16, "span_id": "cd" * 8, "user_id": "7"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,10 +33,15 @@ class Memory:
         return Memory({series: dict(samples) for series, samples in self.loaded.items()})
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        cancelled: CancelCheck,
+        most: int = sys.maxsize,
     ) -> list[Series]:
         """See `SeriesSource.select`."""
-        del cancelled
+        del cancelled, most
         found = []
         for series, samples in sorted(self.loaded.items()):
             inside = sorted(
@@ -49,13 +55,17 @@ class Memory:
                 found.append(Series(series, times, numbers, native if any(native) else []))
         return found
 
-    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
+    def series(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Labels]:
         """See `SeriesSource.series`."""
-        return [one.labels for one in self.select(matchers, start_ms, end_ms, lambda: False)]
+        return [one.labels for one in self.select(matchers, start_ms, end_ms, cancelled)]
 
-    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
+    def exemplars(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Exemplar]:
         """See `SeriesSource.exemplars`."""
-        del matchers, start_ms, end_ms
+        del matchers, start_ms, end_ms, cancelled
         return []
 
     def metadata(self) -> dict[str, Metadata]:

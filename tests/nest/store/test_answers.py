@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from temponest.nest.model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
-from temponest.nest.model.source import Coded
+from temponest.nest.model.source import CancelledError, Coded
 from temponest.nest.model.span import Value
 from temponest.nest.store.store import Store
 
@@ -299,10 +299,17 @@ def test_the_most_frequent_value_comes_first(store: Store) -> None:
 
 
 def test_services_and_operations_are_listed(store: Store, model: MemorySource) -> None:
-    assert store.spans.services() == model.services()
-    for service in model.services():
-        assert store.spans.operations(service) == model.operations(service)
+    assert store.spans.services(never) == model.services(never)
+    for service in model.services(never):
+        assert store.spans.operations(service, never) == model.operations(service, never)
 
 
 def test_edges_count_calls_between_services(store: Store, model: MemorySource) -> None:
-    assert store.spans.edges(0, 0) == model.edges(0, 0)
+    assert store.spans.edges(0, 0, never) == model.edges(0, 0, never)
+
+
+@pytest.mark.parametrize("method", ["services", "operations", "edges"])
+def test_lists_of_names_and_calls_end_when_nobody_waits_for_them(store: Store, method: str) -> None:
+    arguments = {"services": (), "operations": ("web",), "edges": (0, 0)}[method]
+    with pytest.raises(CancelledError):
+        getattr(store.spans, method)(*arguments, lambda: True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temponest.nest.model.series import Exemplar, Histogram, Labels, Matcher, MatchOperator, Metadata
-from temponest.nest.model.source import CancelledError
+from temponest.nest.model.source import CancelledError, TooManySamplesError
 from temponest.nest.store.series import store as series_store
 from temponest.nest.store.series.store import SeriesStore
 
@@ -76,7 +76,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     assert again.select([Matcher("__name__", MatchOperator.EQ, "down")], *EVERYTHING, lambda: False)[
         0
     ].histograms == [histogram]
-    assert again.exemplars([], *EVERYTHING) == [exemplar]
+    assert again.exemplars([], *EVERYTHING, lambda: False) == [exemplar]
     assert again.metadata() == {"up": Metadata("gauge", "help", "s")}
 
 
@@ -130,13 +130,13 @@ def test_matchers_are_anchored(
     store.add(DOWN, 1, 1)
     if sealed:
         store.seal()
-    assert store.series([Matcher("job", operator, value)], *EVERYTHING) == found
+    assert store.series([Matcher("job", operator, value)], *EVERYTHING, lambda: False) == found
 
 
 def test_a_missing_label_equals_the_empty_string(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.add(UP, 1, 1)
-    assert store.series([Matcher("zone", MatchOperator.EQ, "")], *EVERYTHING) == [UP]
+    assert store.series([Matcher("zone", MatchOperator.EQ, "")], *EVERYTHING, lambda: False) == [UP]
 
 
 def test_many_segments_are_joined_and_lose_nothing(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_an_exemplar_that_is_sent_again_is_kept_once(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     for _ in range(3):
         store.add_exemplar(Exemplar(UP, (("trace_id", "ab"),), 0.5, 1000))
-    assert len(store.exemplars([], *EVERYTHING)) == 1
+    assert len(store.exemplars([], *EVERYTHING, lambda: False)) == 1
 
 
 def test_a_cancelled_question_stops(tmp_path: Path) -> None:
@@ -198,6 +198,21 @@ def test_a_cancelled_question_stops(tmp_path: Path) -> None:
     store.seal()
     with pytest.raises(CancelledError):
         store.select([], *EVERYTHING, lambda: True)
+    with pytest.raises(CancelledError):
+        store.series([], *EVERYTHING, lambda: True)
+    store.add_exemplar(Exemplar(UP, (), 0.5, 1000))
+    with pytest.raises(CancelledError):
+        store.exemplars([], *EVERYTHING, lambda: True)
+
+
+def test_reading_stops_soon_after_there_are_more_samples_than_wanted(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    for time_ms in range(10):
+        store.add(UP, time_ms, time_ms)
+        store.seal()
+    assert len(store.select([], *EVERYTHING, lambda: False, 10)[0].times) == 10
+    with pytest.raises(TooManySamplesError):
+        store.select([], *EVERYTHING, lambda: False, 9)
 
 
 @given(

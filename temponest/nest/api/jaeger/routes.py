@@ -75,19 +75,19 @@ class _Version1:
         return reply_v1.envelope(data, total, errors, pretty=pretty)
 
     async def services(self, request: Request) -> Response:
-        found = await self.ask(request, lambda _: self.traces.services())
+        found = await self.ask(request, self.traces.services)
         return self._reply(request, found, len(found))
 
     async def service_operations(self, request: Request) -> Response:
         service = request.path_params["service"]
-        found = await self.ask(request, lambda _: self.traces.operations(service))
+        found = await self.ask(request, lambda budget: self.traces.operations(service, None, budget))
         names = sorted({one.name for one in found})
         return self._reply(request, names, len(names))
 
     async def operations(self, request: Request) -> Response:
         service = _service(request)
         kind = params.kind(request.query_params.get("spanKind", ""))
-        found = await self.ask(request, lambda _: self.traces.operations(service, kind))
+        found = await self.ask(request, lambda budget: self.traces.operations(service, kind, budget))
         return self._reply(request, reply_v1.operations(found), len(found))
 
     async def search(self, request: Request) -> Response:
@@ -119,7 +119,7 @@ class _Version1:
     async def dependencies(self, request: Request) -> Response:
         start_ns, end_ns = params.dependencies(request.query_params)
         service = request.query_params.get("service", "")
-        edges = await self.ask(request, lambda _: self.traces.edges(start_ns, end_ns))
+        edges = await self.ask(request, lambda budget: self.traces.edges(start_ns, end_ns, budget))
         some = [edge for edge in edges if not service or service in (edge.parent, edge.child)]
         return self._reply(request, reply_v1.dependencies(some), len(some))
 
@@ -162,13 +162,14 @@ class _Version3:
         return answer
 
     async def services(self, request: Request) -> Response:
-        return reply_v3.json_response({"services": await self.ask(request, lambda _: self.found.services())})
+        return reply_v3.json_response({"services": await self.ask(request, self.found.services)})
 
     async def operations(self, request: Request) -> Response:
         service = _service(request)
         text = request.query_params.get("spanKind") or request.query_params.get("span_kind") or ""
         kind = params.kind(text)
-        return reply_v3.operations(await self.ask(request, lambda _: self.found.operations(service, kind)))
+        found = await self.ask(request, lambda budget: self.found.operations(service, kind, budget))
+        return reply_v3.operations(found)
 
     async def traces(self, request: Request) -> Response:
         query = params.search_v3(request.query_params)

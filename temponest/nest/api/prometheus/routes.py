@@ -83,7 +83,9 @@ class _Prometheus:
         form = await params.form(request)
         query = params.required(form, "query")
         start_ms, end_ms = _window(form)
-        found = await self.ask(request, lambda _: self.metrics.exemplars(query, start_ms, end_ms))
+        found = await self.ask(
+            request, lambda budget: self.metrics.exemplars(query, start_ms, end_ms, budget)
+        )
         return reply.success(reply.exemplars(found))
 
     async def series(self, request: Request) -> Response:
@@ -92,20 +94,24 @@ class _Prometheus:
         if not matches:
             raise RequestError("the parameter 'match[]' is missing")
         start_ms, end_ms = _window(form)
-        found = await self.ask(request, lambda _: self.metrics.series(matches, start_ms, end_ms))
+        found = await self.ask(request, lambda budget: self.metrics.series(matches, start_ms, end_ms, budget))
         return reply.success([dict(labels) for labels in found[: params.limit(form)]])
 
     async def labels(self, request: Request) -> Response:
         form = await params.form(request)
         matches, (start_ms, end_ms) = form.getlist("match[]"), _window(form)
-        found = await self.ask(request, lambda _: self.metrics.label_names(matches, start_ms, end_ms))
+        found = await self.ask(
+            request, lambda budget: self.metrics.label_names(matches, start_ms, end_ms, budget)
+        )
         return reply.success(found[: params.limit(form)])
 
     async def label_values(self, request: Request) -> Response:
         form = await params.form(request)
         name = params.label_name(request.path_params["name"])
         matches, (start_ms, end_ms) = form.getlist("match[]"), _window(form)
-        found = await self.ask(request, lambda _: self.metrics.label_values(name, matches, start_ms, end_ms))
+        found = await self.ask(
+            request, lambda budget: self.metrics.label_values(name, matches, start_ms, end_ms, budget)
+        )
         return reply.success(found[: params.limit(form)])
 
     async def metadata(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -93,20 +94,20 @@ def read(
     if not table.num_rows:
         return found
     texts = table.column("labels").chunk(0)
-    names = [decode_labels(text) for text in texts.dictionary.to_pylist()]
-    times, values = table.column("time_ms").to_pylist(), table.column("value").to_pylist()
-    histograms = table.column("histogram").to_pylist()
-    for index, time_ms, value, histogram in zip(
-        texts.indices.to_pylist(), times, values, histograms, strict=True
-    ):
-        series = found.get(names[index])
-        if series is None:
-            series = found[names[index]] = Series(names[index])
-        series.times.append(time_ms)
-        series.values.append(value)
-        if histogram is not None or series.histograms:
-            series.histograms += [None] * (len(series.times) - 1 - len(series.histograms))
-            series.histograms.append(None if histogram is None else _decode(histogram))
+    codes = texts.indices.to_numpy()
+    times, values = (table.column(name).chunk(0).to_numpy() for name in ("time_ms", "value"))
+    histograms = table.column("histogram").chunk(0)
+    native = histograms.is_valid().to_numpy(zero_copy_only=False)
+    # The samples of a series are neighbours, as `write` puts them.
+    ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    for first, end in zip([0, *ends], ends, strict=False):
+        labels = decode_labels(texts.dictionary[int(codes[first])].as_py())
+        series = found[labels] = Series(labels)
+        series.times.frombytes(times[first:end].tobytes())
+        series.values.frombytes(values[first:end].tobytes())
+        if native[first:end].any():
+            items = histograms.slice(first, end - first).to_pylist()
+            series.histograms = [None if item is None else _decode(item) for item in items]
     return found
 
 

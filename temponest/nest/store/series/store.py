@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ...model.series import Exemplar, Histogram, Labels, Matcher, Metadata, Series
-from ...model.source import CancelCheck, CancelledError
+from ...model.source import CancelCheck, CancelledError, TooManySamplesError
 from ..layout import FOLDER_MODE, write_atomically
 from . import segment
 from .head import STALE, Exemplars, Head, joined, window
@@ -30,6 +31,10 @@ _SEAL_SECONDS = 120.0
 # More segments than this and neighbours are joined, while together they are not larger than _JOIN_BYTES.
 _SEGMENTS = 24
 _JOIN_BYTES = 8 * 1024 * 1024
+# Series looked at between two questions whether the caller still wants the answer: about a millisecond.
+_POLL = 512
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +115,24 @@ class SeriesStore:
         return self._covered.get(stream, 0)
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        cancelled: CancelCheck,
+        most: int = sys.maxsize,
     ) -> list[Series]:
         """See `SeriesSource.select`."""
         while True:
             try:
-                return self._select(Selector(matchers), start_ms, end_ms, cancelled)
+                return self._select(Selector(matchers), start_ms, end_ms, cancelled, most)
             except FileNotFoundError:
                 # Joined or dropped after the list was taken; the new list names what replaced it.
                 continue
 
-    def _select(self, selector: Selector, start_ms: int, end_ms: int, cancelled: CancelCheck) -> list[Series]:
+    def _select(
+        self, selector: Selector, start_ms: int, end_ms: int, cancelled: CancelCheck, most: int
+    ) -> list[Series]:
         with self._guard:
             entries = self._overlapping(start_ms, end_ms)
             known = [(entry, self._known[entry.name]) for entry in entries]
@@ -130,42 +142,48 @@ class SeriesStore:
                 if selector.matches(labels)
             ]
         parts: dict[Labels, list[Series]] = {}
+        read = 0
         for entry, labels_of in known:
-            if cancelled():
-                raise CancelledError
-            wanted = [labels for labels in labels_of if selector.matches(labels)]
+            wanted = [labels for labels in _polling(labels_of, cancelled) if selector.matches(labels)]
             if wanted:
                 found = segment.read(self._folder / entry.name, wanted, start_ms, end_ms)
                 for labels, series in found.items():
                     parts.setdefault(labels, []).append(series)
+                    read += len(series.times)
+            if read > most:
+                raise TooManySamplesError
         for series in head:
             parts.setdefault(series.labels, []).append(series)
-        whole = (found[0] if len(found) == 1 else joined(found) for found in parts.values())
+        whole = (
+            found[0] if len(found) == 1 else joined(found) for found in _polling(parts.values(), cancelled)
+        )
         return sorted((series for series in whole if series.times), key=lambda series: series.labels)
 
-    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Labels]:
+    def series(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Labels]:
         """See `SeriesSource.series`."""
         selector = Selector(matchers)
-        found: set[Labels] = set()
         with self._guard:
-            for entry in self._overlapping(start_ms, end_ms):
-                for labels, (first, last) in self._known[entry.name].items():
-                    if first <= end_ms and last >= start_ms and selector.matches(labels):
-                        found.add(labels)
-            for labels, series in self._head.series.items():
-                inside = series.times[0] <= end_ms and series.times[-1] >= start_ms
-                if inside and labels not in found and selector.matches(labels):
+            known = [self._known[entry.name] for entry in self._overlapping(start_ms, end_ms)]
+            head = [(labels, (one.times[0], one.times[-1])) for labels, one in self._head.series.items()]
+        found: set[Labels] = set()
+        for times in (*(one.items() for one in known), head):
+            for labels, (first, last) in _polling(times, cancelled):
+                if first <= end_ms and last >= start_ms and labels not in found and selector.matches(labels):
                     found.add(labels)
         return sorted(found)
 
-    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
+    def exemplars(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, cancelled: CancelCheck
+    ) -> list[Exemplar]:
         """See `SeriesSource.exemplars`."""
         selector = Selector(matchers)
         with self._guard:
             kept = list(self._exemplars.kept)
         found = [
             exemplar
-            for exemplar in kept
+            for exemplar in _polling(kept, cancelled)
             if start_ms <= exemplar.time_ms <= end_ms and selector.matches(exemplar.series)
         ]
         return sorted(found, key=lambda exemplar: (exemplar.series, exemplar.time_ms))
@@ -278,6 +296,14 @@ class SeriesStore:
         for name in self._known.keys() - {entry.name for entry in entries}:
             del self._known[name]
             (self._folder / name).unlink(missing_ok=True)
+
+
+def _polling(items: Iterable[_T], cancelled: CancelCheck) -> Iterator[_T]:
+    """The items, as long as the caller wants the answer."""
+    for index, item in enumerate(items):
+        if index % _POLL == 0 and cancelled():
+            raise CancelledError
+        yield item
 
 
 def _encode(exemplar: Exemplar) -> tuple[str, str, float, int]:
