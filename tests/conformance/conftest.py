@@ -24,11 +24,13 @@ class Nest:
     otlp: httpx.Client
     jaeger: httpx.Client
     tempo: httpx.Client
+    prometheus: httpx.Client
+    loki: httpx.Client
 
 
 @pytest.fixture(scope="session", params=["UTC", "America/New_York"])
 def nest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nest]:
-    names = ("grpc", "http", "jaeger", "tempo", "prometheus")
+    names = ("grpc", "http", "jaeger", "tempo", "prometheus", "loki")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     folder: Path = tmp_path_factory.mktemp("nest")
     command = [str(Path(sys.executable).with_name("temponest")), "serve", "--data", str(folder)]
@@ -39,12 +41,11 @@ def nest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             command, env={**os.environ, "TZ": request.param}, stderr=stderr
         )
     clients = {
-        name: httpx.Client(base_url=f"http://{LOOPBACK}:{ports[name]}", timeout=30)
-        for name in ("http", "jaeger", "tempo")
+        name: httpx.Client(base_url=f"http://{LOOPBACK}:{ports[name]}", timeout=30) for name in names[1:]
     }
     try:
         eventually(lambda: _ready(clients["tempo"], process, folder))
-        yield Nest(f"{LOOPBACK}:{ports['grpc']}", clients["http"], clients["jaeger"], clients["tempo"])
+        yield Nest(f"{LOOPBACK}:{ports['grpc']}", *clients.values())
     finally:
         for client in clients.values():
             client.close()

@@ -85,6 +85,34 @@ def trace(number: int, *, start_ns: int | None = None, tag: str = "") -> dict[st
     }
 
 
+def histogram(name: str, trace: int, time_ns: int) -> dict[str, Any]:
+    """OTLP JSON of a histogram of two measurements by `front`; one has an exemplar of the trace."""
+    exemplar = {
+        "timeUnixNano": str(time_ns),
+        "asDouble": 0.7,
+        "traceId": f"{trace:032x}",
+        "spanId": f"{1:016x}",
+    }
+    point = {
+        "startTimeUnixNano": str(time_ns - 60 * SECOND),
+        "timeUnixNano": str(time_ns),
+        "count": "2",
+        "sum": 0.9,
+        "bucketCounts": ["1", "1", "0"],
+        "explicitBounds": [0.5, 1.0],
+        "attributes": [attribute("http.route", stringValue="/pay")],
+        "exemplars": [exemplar],
+    }
+    one = {
+        "name": name,
+        "unit": "s",
+        "description": "How long it took",
+        "histogram": {"aggregationTemporality": 2, "dataPoints": [point]},
+    }
+    resource = {"attributes": [attribute("service.name", stringValue="front")]}
+    return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [one]}]}]}
+
+
 def protobuf(body: dict[str, Any]) -> ExportTraceServiceRequest:
     """OTLP JSON as a message: its ids are hexadecimal, where protobuf's own JSON has base64."""
     return json_format.ParseDict(_base64_ids(body), ExportTraceServiceRequest())

@@ -106,6 +106,11 @@ def test_nothing_is_changed_by_a_question(nest: Nest, path: str) -> None:
     assert nest.tempo.post(path).status_code == 405
 
 
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/metrics", "/v1/logs"])
+def test_a_link_cannot_send_anything(nest: Nest, path: str) -> None:
+    assert nest.otlp.get(path).status_code == 405
+
+
 def test_times_are_those_of_utc_in_every_zone(nest: Nest) -> None:
     start_ns = time.time_ns() - 7200 * SECOND
     nest.otlp.post("/v1/traces", json=trace(0x8000, start_ns=start_ns, tag="zone")).raise_for_status()

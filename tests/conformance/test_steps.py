@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tests.conformance import shapes
 from tests.conformance.conftest import Nest, eventually
-from tests.conformance.payload import SECOND, protobuf, trace
+from tests.conformance.payload import SECOND, histogram, protobuf, trace
 
 
 def _json(nest: Nest, body: dict[str, Any]) -> None:
@@ -207,6 +207,88 @@ def test_step_6_exemplars_lead_to_traces(sent: Nest) -> None:
         assert int(one["timestampMs"]) > 0
 
 
+MEASURED_NS = 1_700_000_000_123_000_000
+MEASURED = {"start": "1700000000", "end": "1700000001"}
+
+
+@pytest.fixture(scope="session")
+def measured(sent: Nest) -> Nest:
+    """The nest with a histogram `step.duration`, measured at `MEASURED_NS`."""
+    sent.otlp.post("/v1/metrics", json=histogram("step.duration", 0x2000, MEASURED_NS)).raise_for_status()
+    params = {"match[]": "step_duration_seconds_count", **MEASURED}
+    eventually(lambda: sent.prometheus.get("/api/v1/series", params=params).json()["data"])
+    return sent
+
+
+def prometheus(nest: Nest, path: str, **params: str) -> Any:
+    """What GET answers, once POST of the same as a form has answered the same, where a form may be posted."""
+    found = get(nest.prometheus, f"/api/v1/{path}", **params)
+    assert found["status"] == "success"
+    if path in ("query", "query_range", "query_exemplars", "series", "labels"):
+        assert nest.prometheus.post(f"/api/v1/{path}", data=params).json() == found
+    return found["data"]
+
+
+def test_step_7_the_question_with_which_grafana_tests_a_prometheus_has_its_answer(sent: Nest) -> None:
+    assert prometheus(sent, "query", query="1+1", time="4") == {"resultType": "scalar", "result": [4, "2"]}
+
+
+def test_step_7_series_labels_values_and_metadata_describe_what_was_sent(measured: Nest) -> None:
+    count = "step_duration_seconds_count"
+    [labels] = prometheus(measured, "series", **{"match[]": count, **MEASURED})
+    assert labels["__name__"] == count
+    assert (labels["job"], labels["http_route"]) == ("front", "/pay")
+    assert {"__name__", "job", "http_route", "le"} <= set(prometheus(measured, "labels", **MEASURED))
+    assert "front" in prometheus(measured, "label/job/values", **MEASURED)
+    assert count in prometheus(measured, "label/__name__/values", **MEASURED)
+    described = prometheus(measured, "metadata", metric="step_duration_seconds")
+    assert described == {
+        "step_duration_seconds": [{"type": "histogram", "help": "How long it took", "unit": "s"}]
+    }
+
+
+def test_step_7_there_are_no_rules_and_no_alerts_and_grafana_may_ask_for_them(sent: Nest) -> None:
+    assert prometheus(sent, "rules") == {"groups": []}
+    assert prometheus(sent, "alerts") == {"alerts": []}
+
+
+def test_step_7_a_range_has_a_value_a_step(measured: Nest) -> None:
+    found = prometheus(
+        measured,
+        "query_range",
+        query="sum by (http_route) (step_duration_seconds_sum)",
+        start="1700000001",
+        end="1700000031",
+        step="15",
+    )
+    times = [1_700_000_001, 1_700_000_016, 1_700_000_031]
+    values = [[time_s, "0.9"] for time_s in times]
+    assert found == {
+        "resultType": "matrix",
+        "result": [{"metric": {"http_route": "/pay"}, "values": values}],
+    }
+
+
+def test_step_7_exemplars_have_milliseconds_and_lead_to_traces(measured: Nest) -> None:
+    [found] = prometheus(measured, "query_exemplars", query="step_duration_seconds_bucket", **MEASURED)
+    assert found["seriesLabels"]["job"] == "front"
+    [exemplar] = found["exemplars"]
+    assert (exemplar["timestamp"], exemplar["value"]) == (1_700_000_000.123, "0.7")
+    assert measured.tempo.get(f"/api/v2/traces/{exemplar['labels']['trace_id']}").status_code == 200
+
+
+def test_step_7_the_service_graph_of_what_was_sent_grows(sent: Nest) -> None:
+    total = 'traces_service_graph_request_total{client="front", server="back"}'
+
+    def grows() -> bool:
+        # More of the same, until two samples of the counter differ.
+        _json(sent, trace(0x9000))
+        found = get(sent.prometheus, "/api/v1/query", query=f"rate({total}[1m])")["data"]["result"]
+        return any(float(one["value"][1]) > 0 for one in found)
+
+    eventually(grows)
+
+
 def test_step_8_pages_of_this_machine_may_send_and_no_page_may_read(sent: Nest) -> None:
     headers = {
         "origin": "http://localhost:3000",
@@ -215,13 +297,13 @@ def test_step_8_pages_of_this_machine_may_send_and_no_page_may_read(sent: Nest) 
     }
     allowed = sent.otlp.options("/v1/traces", headers=headers)
     assert allowed.headers["access-control-allow-origin"] in ("http://localhost:3000", "*")
-    for client in (sent.jaeger, sent.tempo):
+    for client in (sent.jaeger, sent.tempo, sent.prometheus, sent.loki):
         reply = client.get("/api/traces/2000", headers={"origin": "http://localhost:3000"})
         assert "access-control-allow-origin" not in reply.headers
 
 
 def test_step_8_a_rebound_name_is_refused_everywhere(sent: Nest) -> None:
-    for client in (sent.otlp, sent.jaeger, sent.tempo):
+    for client in (sent.otlp, sent.jaeger, sent.tempo, sent.prometheus, sent.loki):
         path = "/v1/traces" if client is sent.otlp else "/api/traces/2000"
         method = "POST" if client is sent.otlp else "GET"
         reply = client.request(method, path, headers={"host": "evil.example"})
