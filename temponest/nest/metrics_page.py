@@ -29,14 +29,14 @@ class Sources:
 
 
 def text(sources: Sources) -> str:
-    """The page. Looks at every file of the log, so not on a thread that must not wait for a disk."""
+    """The page. Looks at the write-ahead log's files, so not on a thread that must not wait for a disk."""
     stats, counts = sources.store.stats(), sources.receiver.counts
     process = psutil.Process()
     with process.oneshot():
         cpu, resident = process.cpu_times(), process.memory_info().rss
         started, files = process.create_time(), process.num_fds()
     refused = [({"reason": cause}, number) for cause, number in sorted(counts.by_cause.items())]
-    disk = {"segments": stats.segment_bytes, "log": stats.log_bytes, "series": sources.series.disk_bytes}
+    disk = {"segments": stats.segment_bytes, "wal": stats.wal_bytes, "series": sources.series.disk_bytes}
     parts = [
         _counter("spans", "Spans made searchable.", stats.decoded_spans),
         _counter("log_records", "Log records made searchable.", stats.decoded_logs),
@@ -65,7 +65,7 @@ def text(sources: Sources) -> str:
             "Time of the oldest span or log record kept, 0 without any.",
             stats.oldest_ns / 1e9,
         ),
-        _gauge("torn_bytes", "Bytes of the log that could not be read at the start.", stats.torn_bytes),
+        _gauge("torn_bytes", "Bytes of the write-ahead log lost at the start.", stats.torn_bytes),
         _gauge("lost_segments", "Segments that are missing or damaged.", stats.lost_segments),
         *_answers(sources.durations),
         _family("build_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),

@@ -45,9 +45,9 @@ class State:
 
     @classmethod
     def of(cls, store: Store, series: SeriesStore, receiver: Receiver) -> State:
-        """Now. Looks at every file of the log, so not on a thread that must not wait for a disk."""
+        """Now. Looks at the write-ahead log's files, so not on a thread that must not wait for a disk."""
         stats, counts = store.stats(), receiver.counts
-        disk = stats.segment_bytes + stats.log_bytes + series.disk_bytes
+        disk = stats.segment_bytes + stats.wal_bytes + series.disk_bytes
         return cls(
             time.monotonic(),
             stats.decoded_spans,

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 
 from ..model.signal import Signal
 from .errors import Closed, Full
-from .log import Log
-from .log_record import Record
+from .wal import WriteAheadLog
+from .wal_record import Record
 
 _log = logging.getLogger("temponest.store")
 
@@ -22,19 +22,19 @@ _PATIENCE = 5.0
 
 
 class Committer:
-    """One thread between `append` and the log.
+    """One thread between `append` and the write-ahead log.
 
     Args:
-        log: the writing end; after `start` only this thread uses it.
+        wal: the writing end; after `start` only this thread uses it.
         deliver: takes records that are durable, in order; must not block.
     """
 
-    def __init__(self, log: Log, deliver: Callable[[list[Record]], None]) -> None:
-        self._log = log
+    def __init__(self, wal: WriteAheadLog, deliver: Callable[[list[Record]], None]) -> None:
+        self._wal = wal
         self._deliver = deliver
         self._queue: queue.SimpleQueue[tuple[Signal, bytes, Future[None]] | Callable[[], None] | None]
         self._queue = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="nest-log", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="nest-wal", daemon=True)
         self._failing = False
 
     def start(self) -> None:
@@ -49,14 +49,14 @@ class Committer:
 
     def end_file(self) -> None:
         """Let what is appended from now on be in another file than what was appended before."""
-        self._queue.put(self._log.close)
+        self._queue.put(self._wal.close)
 
     def drop(self, covered: int) -> None:
-        """Delete the log files that hold nothing newer than `covered`, and wait until they are."""
+        """Delete the files of the log that hold nothing newer than `covered`, and wait until they are."""
         done = threading.Event()
 
         def delete() -> None:
-            self._log.drop(covered)
+            self._wal.drop(covered)
             done.set()
 
         self._queue.put(delete)
@@ -99,7 +99,7 @@ class Committer:
         if not group:
             return
         try:
-            first = self._log.append([(signal, body) for signal, body, _ in group])
+            first = self._wal.append([(signal, body) for signal, body, _ in group])
         except OSError as error:
             if not self._failing:
                 _log.error("cannot write the log: %s; free some space or choose another folder", error)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from . import catalog, log, merge_policy, retention, seal, segment
+from . import catalog, merge_policy, retention, seal, segment, wal
 from .block import MemoryBlock
 from .catalog import Catalog, Entry
 from .commit import Committer
@@ -205,8 +205,8 @@ class Keeper:
         entries = self._catalog.segments
         victims = retention.too_old(entries, time.time_ns(), self._limits.retention_seconds)
         left = [entry for entry in entries if entry not in victims]
-        log_bytes = sum(path.stat().st_size for _, path in log.files(self._layout.log))
-        victims += retention.too_many(left, max(0, self._limits.disk_bytes - log_bytes))
+        wal_bytes = sum(path.stat().st_size for _, path in wal.files(self._layout.wal))
+        victims += retention.too_many(left, max(0, self._limits.disk_bytes - wal_bytes))
         if victims:
             kept = tuple(entry for entry in entries if entry not in victims)
             self._commit(Catalog(self.covered, self._catalog.next_segment, kept))

@@ -22,7 +22,7 @@ class Layout:
         self.format = folder / "format"
         self.lock = folder / "lock"
         self.catalog = folder / "catalog"
-        self.log = folder / "log"
+        self.wal = folder / "log"
         self.segments = folder / "segments"
         self.aside = folder / "aside"
 
@@ -51,7 +51,7 @@ class Layout:
                 raise Newer(self.folder, found, FORMAT)
 
     def _create(self) -> None:
-        for path in (self.log, self.segments, self.aside):
+        for path in (self.wal, self.segments, self.aside):
             self._make(path)
         if not self.format.exists() or int(self.format.read_text().strip() or 0) < FORMAT:
             write_atomically(self.format, f"{FORMAT}\n".encode())

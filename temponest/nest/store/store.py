@@ -13,18 +13,18 @@ from pathlib import Path
 from ..model.log import LogSource
 from ..model.signal import Signal
 from ..model.source import SpanSource
-from . import log_reader
+from . import wal_reader
 from .commit import Committer
 from .consumer import Consumer, Listener, OnDecoded
 from .errors import Closed, Full
 from .keeper import Keeper
 from .layout import FolderLock, Layout
 from .limits import Limits
-from .log import Log, files, size
 from .logs.source import LogSnapshots
 from .precedence import Precedence
 from .snapshot import Snapshots
 from .view import CurrentView
+from .wal import WriteAheadLog, files, size
 from .writer import Writer
 
 _log = logging.getLogger("temponest.store")
@@ -46,12 +46,12 @@ class Stats:
         segment_spans: spans in them.
         segment_logs: log records in them.
         segment_bytes: bytes of their files.
-        log_bytes: bytes of the log.
+        wal_bytes: bytes of the write-ahead log.
         oldest_ns: start of the oldest span or time of the oldest log record kept, 0 when there is none.
         refused: bodies refused because the queue was full or the disk was.
         set_aside: acknowledged bodies that could not be decoded; they are in the folder `aside`.
         dropped_spans: spans without a usable id.
-        torn_bytes: bytes of the log that could not be read back at the start.
+        torn_bytes: bytes of the write-ahead log that could not be read back at the start.
         lost_segments: segments that are missing or damaged.
     """
 
@@ -66,7 +66,7 @@ class Stats:
     segment_spans: int
     segment_logs: int
     segment_bytes: int
-    log_bytes: int
+    wal_bytes: int
     oldest_ns: int
     refused: int
     set_aside: int
@@ -84,7 +84,7 @@ class Store:
         self._limits = limits
         self._guard = threading.Lock()
         self._accepted_bodies = self._accepted_bytes = self._refused = 0
-        self._tears: list[log_reader.Tear] = []
+        self._tears: list[wal_reader.Tear] = []
         self._view = CurrentView()
         self.precedence = Precedence()
         """Told of questions by whoever answers them."""
@@ -121,18 +121,18 @@ class Store:
         """Take back from the log what is in no segment, then begin to accept."""
         self._keeper.open()
         self._keeper.start()
-        last = self._writer.replay(log_reader.read(self._layout.log, self._replay_after(), self._tears))
+        last = self._writer.replay(wal_reader.read(self._layout.wal, self._replay_after(), self._tears))
         for tear in self._tears:
             _log.error(
                 "%s: %s at byte %d, %d bytes are lost", tear.path, tear.reason, tear.offset, tear.lost_bytes
             )
-        first_of_files = [first for first, _ in files(self._layout.log)]
-        log = Log(
-            self._layout.log,
+        first_of_files = [first for first, _ in files(self._layout.wal)]
+        wal = WriteAheadLog(
+            self._layout.wal,
             max([last, self._keeper.covered, *first_of_files]) + 1,
             self._limits.log_file_bytes,
         )
-        self._committer = Committer(log, self._writer.deliver)
+        self._committer = Committer(wal, self._writer.deliver)
         self._keeper.committer = self._committer
         self._writer.start()
         self._committer.start()
@@ -198,7 +198,7 @@ class Store:
         """What the store has done and holds."""
         view, writer = self._view.now, self._writer
         entries = [segment.entry for segment in view.segments]
-        log_bytes = size(self._layout.log)
+        wal_bytes = size(self._layout.wal)
         blocks = [*view.blocks(Signal.TRACES), *view.blocks(Signal.LOGS)]
 
         def recent(signal: Signal) -> int:
@@ -219,7 +219,7 @@ class Store:
             segment_spans=sealed(Signal.TRACES),
             segment_logs=sealed(Signal.LOGS),
             segment_bytes=sum(entry.bytes for entry in entries),
-            log_bytes=log_bytes,
+            wal_bytes=wal_bytes,
             oldest_ns=min((block.start_min for block in blocks), default=0),
             refused=self._refused,
             set_aside=writer.set_aside,

@@ -15,13 +15,13 @@ from .decode import Decoder
 from .keeper import Keeper
 from .layout import Layout, write_atomically
 from .limits import Limits
-from .log_record import Record
 from .logs.decode import LogDecoder
 from .precedence import Worker
 from .recent import Generation
 from .room import Room
 from .schema import SHAPES
 from .view import CurrentView
+from .wal_record import Record
 
 _log = logging.getLogger("temponest.store")
 

@@ -88,11 +88,11 @@ def test_the_log_keeps_what_a_consumer_cannot_persist(tmp_path: Path, notebook: 
     notebook.failing = True
     store.append(Signal.METRICS, b"x").result(timeout=60)
     store.seal()
-    assert store.stats().log_bytes > 0
+    assert store.stats().wal_bytes > 0
     notebook.failing = False
     store.append(Signal.METRICS, b"y").result(timeout=60)
     store.seal()
-    assert store.stats().log_bytes == 0
+    assert store.stats().wal_bytes == 0
     store.close()
     assert notebook.kept() == [1, 2]
 

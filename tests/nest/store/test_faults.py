@@ -142,7 +142,7 @@ def test_segments_beyond_the_budget_are_dropped_whole(open_store: Open) -> None:
         )
         store.seal()
     stats = store.stats()
-    assert stats.segment_bytes + stats.log_bytes <= 40_000
+    assert stats.segment_bytes + stats.wal_bytes <= 40_000
     assert store.spans.traces([trace_id(11)], never)
     assert not store.spans.traces([trace_id(1)], never)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..model.signal import Signal
 from .layout import FILE_MODE, sync_folder
-from .log_record import FILE_MAGIC, header
+from .wal_record import FILE_MAGIC, header
 
 # Linux takes at most 1,024 buffers in one writev; a record is two.
 _BUFFERS = 1000
@@ -21,7 +21,7 @@ def file_name(first_sequence: int) -> str:
 
 
 def files(folder: Path) -> list[tuple[int, Path]]:
-    """Log files with their first sequences, oldest first; other files are ignored."""
+    """Files of the log with their first sequences, oldest first; other files are ignored."""
     found = [(int(path.stem), path) for path in folder.glob("*.log") if path.stem.isdigit()]
     return sorted(found)
 
@@ -35,7 +35,7 @@ def size(folder: Path) -> int:
     return total
 
 
-class Log:
+class WriteAheadLog:
     """The writing end. One thread writes; nothing is written into a file that an earlier process wrote."""
 
     def __init__(self, folder: Path, next_sequence: int, file_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Reading the log back: every record up to the first tear of each file."""
+"""Reading the write-ahead log back: every record up to the first tear of each file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .log import files
-from .log_record import FILE_MAGIC, Record, parse
+from .wal import files
+from .wal_record import FILE_MAGIC, Record, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The log: what is read back after each kind of damage."""
+"""The write-ahead log: what is read back after each kind of damage."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from temponest.nest.model.signal import Signal
-from temponest.nest.store import log_record
-from temponest.nest.store.log import Log, files
-from temponest.nest.store.log_reader import Tear, read
+from temponest.nest.store import wal_record
+from temponest.nest.store.wal import WriteAheadLog, files
+from temponest.nest.store.wal_reader import Tear, read
 
 BODIES = [bytes([letter]) * 100 for letter in b"abcdefghij"]
-RECORD = log_record.HEADER.size + 100
-HEAD = len(log_record.FILE_MAGIC)
+RECORD = wal_record.HEADER.size + 100
+HEAD = len(wal_record.FILE_MAGIC)
 
 
 def written(folder: Path, bodies: list[bytes] = BODIES, per_file: int = 5) -> list[Path]:
     """Ten records in two files."""
-    log = Log(folder, 1, HEAD + per_file * RECORD)
+    wal = WriteAheadLog(folder, 1, HEAD + per_file * RECORD)
     for body in bodies:
-        log.append([(Signal.TRACES, body)])
-    log.close()
+        wal.append([(Signal.TRACES, body)])
+    wal.close()
     return [path for _, path in files(folder)]
 
 
@@ -99,29 +99,29 @@ def test_reading_after_a_sequence_leaves_out_what_came_before(tmp_path: Path) ->
 
 def test_dropping_deletes_only_files_that_are_covered_whole(tmp_path: Path) -> None:
     first, second = written(tmp_path)
-    log = Log(tmp_path, 11, 1 << 20)
-    log.drop(4)
+    wal = WriteAheadLog(tmp_path, 11, 1 << 20)
+    wal.drop(4)
     assert first.exists()
-    log.drop(5)
+    wal.drop(5)
     assert (first.exists(), second.exists()) == (False, True)
-    log.drop(10)
+    wal.drop(10)
     assert not second.exists()
 
 
 def test_dropping_leaves_the_file_that_is_being_written(tmp_path: Path) -> None:
-    log = Log(tmp_path, 1, 1 << 20)
-    log.append([(Signal.TRACES, b"x")])
-    log.drop(1)
+    wal = WriteAheadLog(tmp_path, 1, 1 << 20)
+    wal.append([(Signal.TRACES, b"x")])
+    wal.drop(1)
     assert survivors(tmp_path)[0] == [1]
-    log.close()
-    log.drop(1)
+    wal.close()
+    wal.drop(1)
     assert survivors(tmp_path)[0] == []
 
 
 def test_a_group_larger_than_one_system_call_is_written_whole(tmp_path: Path) -> None:
-    log = Log(tmp_path, 1, 1 << 30)
-    log.append([(Signal.LOGS, b"x%d" % number) for number in range(3000)])
-    log.close()
+    wal = WriteAheadLog(tmp_path, 1, 1 << 30)
+    wal.append([(Signal.LOGS, b"x%d" % number) for number in range(3000)])
+    wal.close()
     assert len(survivors(tmp_path)[0]) == 3000
 
 

@@ -1,4 +1,4 @@
-"""How one body is framed in the log. Pure: bytes in, bytes out. See docs/format/log.md."""
+"""How one body is framed in the write-ahead log. Pure: bytes in, bytes out. See docs/format/wal.md."""
 
 from __future__ import annotations
 
