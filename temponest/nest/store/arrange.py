@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from .arrays import columns_of
+from .arrays import columns_of, halves_of_ids
 from .schema import SPANS, Shape
 
 
@@ -15,8 +15,7 @@ def arranged(table: pa.Table, shape: Shape) -> pa.Table:
 
 
 def _by_trace(table: pa.Table) -> pa.Table:
-    ids = columns_of(table, "trace_id")
-    halves = np.frombuffer(ids.buffers()[1], np.uint64, 2 * len(ids), ids.offset * 16).reshape(-1, 2)
+    halves = halves_of_ids(columns_of(table, "trace_id"))
     start = columns_of(table, "start_ns").to_numpy()
     order = np.lexsort((start, halves[:, 1], halves[:, 0]))
     high, low = halves[order, 0], halves[order, 1]

@@ -11,8 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..model.fetch import AttributeScope, FetchRequest
+from .arrays import halves_of_ids
 from .names import attribute_names, operations
 from .schema import SPANS, Shape
+
+# Up to so many trace ids are compared one by one, in 40 µs each; hashing a column takes half a millisecond.
+_ONE_BY_ONE = 8
 
 
 class Block(Protocol):
@@ -132,6 +136,14 @@ def overlaps(block: Block, request: FetchRequest) -> bool:
 
 
 def rows_of_traces(column: pa.ChunkedArray, trace_ids: Sequence[bytes]) -> npt.NDArray[np.int64]:
-    """Row numbers with one of the trace ids."""
-    found = pc.is_in(column, value_set=pa.array(trace_ids, pa.binary(16)))
-    return np.flatnonzero(found.to_numpy())
+    """Row numbers with one of the trace ids, ascending."""
+    if len(trace_ids) > _ONE_BY_ONE or column.null_count:
+        found = pc.is_in(column, value_set=pa.array(trace_ids, pa.binary(16)))
+        return np.flatnonzero(found.to_numpy())
+    halves = halves_of_ids(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks())
+    found = np.zeros(len(halves), np.bool_)
+    for trace_id in trace_ids:
+        first, second = np.frombuffer(trace_id, np.uint64)
+        at = np.flatnonzero(halves[:, 0] == first)
+        found[at[halves[at, 1] == second]] = True
+    return np.flatnonzero(found)

@@ -205,7 +205,8 @@ class Segment:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._path, page_checksum_verification=True)
+            # On the thread that asks: another one would wait for a processor while spans come in.
+            return pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False)
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:
@@ -221,7 +222,7 @@ class Segment:
 
     def _rows_of_group(self, file: pq.ParquetFile, group: int, rows: npt.NDArray[np.int64]) -> pa.Table:
         try:
-            table = file.read_row_group(group).take(pa.array(rows))
+            table = file.read_row_group(group, use_threads=False).take(pa.array(rows))
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
         for name in self.shape.fixed.names:

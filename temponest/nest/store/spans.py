@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -118,19 +118,19 @@ def values_of(column: pa.ChunkedArray) -> list[Any]:
     made: list[Any] = []
     for chunk in column.chunks:
         if isinstance(chunk, pa.DictionaryArray):
-            values = [*_distinct(chunk), None]
-            made += [values[code] for code in chunk.indices.fill_null(len(values) - 1).to_pylist()]
+            # Without Arrow's functions: each lets go of the interpreter, and getting it back may take longer
+            # than the few rows of a trace do.
+            codes = chunk.indices.to_pylist()
+            values = _distinct(chunk.dictionary, codes)
+            made += [None if code is None else values[code] for code in codes]
         else:
             made += chunk.to_pylist()
     return made
 
 
-def _distinct(chunk: pa.DictionaryArray) -> list[object]:
-    """The dictionary as a list, only as much of it as a few rows need."""
-    if len(chunk) >= len(chunk.dictionary):
-        values: list[object] = chunk.dictionary.to_pylist()
+def _distinct(dictionary: pa.Array, codes: list[int | None]) -> Mapping[int, object] | Sequence[object]:
+    """What the codes stand for: all of the dictionary, or only as much of it as a few rows need."""
+    if len(codes) >= len(dictionary):
+        values: list[object] = dictionary.to_pylist()
         return values
-    sparse: list[object] = [None] * len(chunk.dictionary)
-    for code in set(chunk.indices.drop_null().to_pylist()):
-        sparse[code] = chunk.dictionary[code].as_py()
-    return sparse
+    return {code: dictionary[code].as_py() for code in set(codes) if code is not None}
