@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pyarrow as pa
 
@@ -159,7 +160,9 @@ class Keeper:
         for group in merge_policy.groups(readable, self._limits):
             if self._stopping:
                 return
-            self._merge(group)
+            # A segment that turns out to be damaged has said so, and is in no group of the next round.
+            with suppress(Corrupt):
+                self._merge(group)
         self._retain()
 
     def _seal(self, generation: Generation) -> None:

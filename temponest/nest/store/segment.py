@@ -24,7 +24,7 @@ from .block import one_chunk, rows_of_traces
 from .catalog import Entry
 from .errors import Corrupt
 from .layout import FILE_MODE, sync_folder
-from .schema import SHAPES, Shape
+from .schema import ATTRIBUTE_TYPES, SHAPES, Shape, attribute_of
 
 _log = logging.getLogger("temponest.store")
 
@@ -109,6 +109,26 @@ def _says_nothing(table: pa.Table, column: str, shape: Shape) -> bool:
 def _nothing(column: str, rows: int, shape: Shape) -> pa.Array:
     kind = shape.fixed.field(column).type
     return pa.array(np.zeros(rows, np.uint32)) if pa.types.is_unsigned_integer(kind) else pa.nulls(rows, kind)
+
+
+def _typed(table: pa.Table, shape: Shape) -> pa.Table:
+    """The table with the types of the schema: a folder may hold segments in which a column had another.
+
+    Raises:
+        pa.ArrowException: a column's values are none of its type.
+    """
+    for index, field in enumerate(table.schema):
+        kind = _type_of(field.name, shape)
+        if kind is not None and kind != field.type:
+            table = table.set_column(index, field.name, table.column(index).cast(kind))
+    return table
+
+
+def _type_of(column: str, shape: Shape) -> pa.DataType | None:
+    described = attribute_of(column)
+    if described is not None:
+        return ATTRIBUTE_TYPES.get(described[0])
+    return shape.fixed.field(column).type if column in shape.fixed.names else None
 
 
 def read_entry(path: Path) -> Entry:
@@ -222,7 +242,8 @@ class Segment:
 
     def _rows_of_group(self, file: pq.ParquetFile, group: int, rows: npt.NDArray[np.int64]) -> pa.Table:
         try:
-            table = file.read_row_group(group, use_threads=False).take(pa.array(rows))
+            read = file.read_row_group(group, use_threads=False)
+            table = _typed(read.take(pa.array(rows)), self.shape)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
         for name in self.shape.fixed.names:
@@ -234,11 +255,11 @@ class Segment:
         there = file.schema_arrow.names
         exact = [name for name in names if name in there]
         try:
-            table = file.read(columns=exact, use_threads=False)
+            # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
+            table = _typed(file.read(columns=exact, use_threads=False).select(exact), self.shape)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(error) from error
-        # Asking for `a` also brings `a.b`: Parquet takes dots for nesting.
-        found = one_chunk(table.select(exact))
+        found = one_chunk(table)
         columns = dict(zip(found.schema.names, found.columns, strict=True))
         for name in names:
             if name not in there and name in self.shape.fixed.names:

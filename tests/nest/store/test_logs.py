@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from temponest.nest.model.log import LogRecord, LogRequest, TextFilter, TextOperator, UnreadableError, text_of
@@ -250,6 +252,52 @@ def test_small_segments_of_log_records_are_joined(open_store: Open) -> None:
     assert lines(store, request()) == ["0", "1", "2", "3"]
     assert [sorted(record.attributes.values(), key=str) for record in found(store, request())] == [
         [number] for number in (0, 1, 2, 3)
+    ]
+
+
+def retyped(folder: Path, column: str, array: pa.Array) -> None:
+    """Gives a column of the first segment another type, as an earlier version may have written it."""
+    path = min((folder / "segments").glob("*.parquet"))
+    table = pq.read_table(path)
+    named = table.schema.names.index(column)
+    pq.write_table(table.set_column(named, column, array), path)
+
+
+def three_segments(store: Store) -> None:
+    for number in range(3):
+        keep_logs(store, GivenLog(str(number), EPOCH + number, attributes={"n": number}))
+        store.seal()
+
+
+def test_segments_whose_columns_have_other_types_are_joined(
+    open_store: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store()
+    three_segments(store)
+    retyped(tmp_path, "body", pa.array(["0"]).dictionary_encode())
+    retyped(tmp_path, "int:n", pa.array([0], pa.int16()))
+    keep_logs(store, GivenLog("3", EPOCH + 3, attributes={"n": 3}))
+    store.seal()
+    assert store.stats().segments == 1
+    assert lines(store, request()) == ["0", "1", "2", "3"]
+    assert sorted(str(record.attributes["n"]) for record in found(store, request())) == ["0", "1", "2", "3"]
+    assert not caplog.records
+
+
+def test_a_segment_whose_column_is_of_no_use_is_told_once_and_the_others_are_joined(
+    open_store: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store()
+    three_segments(store)
+    retyped(tmp_path, "int:n", pa.array(["many"]))
+    for number in (3, 4, 5):
+        keep_logs(store, GivenLog(str(number), EPOCH + number, attributes={"n": number}))
+        store.seal()
+    assert lines(store, request()) == ["1", "2", "3", "4", "5"]
+    # The useless one, 1 to 4 as one, and the last.
+    assert (store.stats().segments, store.stats().lost_segments) == (3, 1)
+    assert [record.getMessage().partition(" cannot be read")[1] for record in caplog.records] == [
+        " cannot be read"
     ]
 
 
