@@ -7,6 +7,8 @@ from typing import Any
 
 from temponest.client.trace import value
 
+from .render import short
+
 MAX_SERIES = 30
 MAX_POINTS = 24
 MAX_DIFFERENCES = 12
@@ -41,7 +43,7 @@ def table(series: list[tuple[str, list[float]]]) -> str:
             mean = sum(samples) / len(samples)
             course = " ".join(f"{sample:.3g}" for sample in _thinned(samples))
             lines.append(
-                f"{labels}: last {samples[-1]:.4g}, min {min(samples):.4g}, max {max(samples):.4g},"
+                f"{short(labels)}: last {samples[-1]:.4g}, min {min(samples):.4g}, max {max(samples):.4g},"
                 f" mean {mean:.4g}\n  {course}"
             )
     if len(series) > MAX_SERIES:
@@ -72,7 +74,13 @@ def differences(answer: dict[str, Any]) -> str:
         inside = amount / (totals.get(("selection", name)) or 1)
         outside = counts["baseline"].get((name, text), 0) / (totals.get(("baseline", name)) or 1)
         ranked.append(
-            (inside - outside, f"{name} = {text}: {inside:.0%} of the selection, {outside:.0%} of the rest")
+            (
+                inside - outside,
+                f"{name} = {short(text)}: {inside:.0%} of the selection, {outside:.0%} of the rest",
+            )
         )
     ranked.sort(key=lambda one: -one[0])
-    return "\n".join(line for gain, line in ranked[:MAX_DIFFERENCES] if gain > 0) or "nothing stands out"
+    lines = [line for gain, line in ranked[:MAX_DIFFERENCES] if gain > 0] or ["nothing stands out"]
+    if answer.get("status") == "PARTIAL":
+        lines.append("not everything was compared; take a shorter time, or fewer spans with among")
+    return "\n".join(lines)

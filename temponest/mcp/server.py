@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from typing import Annotated, Any
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, ParamSpec
+from urllib.parse import quote
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -15,7 +19,6 @@ from temponest.client.api import ApiError
 from temponest.client.loki import Loki
 from temponest.client.tempo import Tempo
 from temponest.client.trace import Trace
-from temponest.terminal.waterfall import duration
 
 from . import render, series
 
@@ -24,10 +27,12 @@ Traces of services, logs and metrics. Begin with `services`, find traces with `s
 look at one with `trace_topology`, then `trace_errors`, `trace_logs`, `critical_path` or `span_details`.
 `what_differs` tells what failing or slow spans have in common. Span ids may be shortened."""
 
+P = ParamSpec("P")
 Since = Annotated[str, Field(description="how far to look back, for example 15m, 1h, 2d")]
 TraceId = Annotated[str, Field(description="trace id in hexadecimal")]
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 POINTS = 24
+VALUES = 50
 # Clocks differ, and work goes on after the last span has ended.
 LOGS_BEFORE, LOGS_AFTER = 60_000_000_000, 600_000_000_000
 
@@ -56,8 +61,27 @@ def create_server(tempo: Tempo, prometheus: Tempo, loki: Loki) -> MCPServer:
         tools.trace_metrics,
         tools.prometheus_metrics,
     ):
-        server.tool(structured_output=False)(tool)
+        server.tool(structured_output=False)(_bounded(tool))
     return server
+
+
+def _bounded(tool: Callable[P, str]) -> Callable[P, str]:
+    """The tool with an answer, or an error, that an agent can afford, whatever the telemetry is."""
+
+    @functools.wraps(tool)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            return render.bounded(tool(*args, **kwargs))
+        except (ApiError, ValueError) as error:
+            raise ToolError(render.bounded(_said(error))) from None
+
+    return bounded
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ApiError) and error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return f"{error}\nStart temponest mcp with --token, or with TEMPONEST_TOKEN in its environment."
+    return str(error)
 
 
 def window(since: str) -> tuple[int, int]:
@@ -91,7 +115,7 @@ class _Tools:
             f"{{ status = error }} | count_over_time() {by}",
             f"{{ }} | quantile_over_time(duration, 0.95) {by}",
         ):
-            answer = self._get(self._tempo, "/api/metrics/query", q=query, start=start, end=end)
+            answer = self._tempo.get("/api/metrics/query", q=query, start=start, end=end)
             found.append(
                 {
                     labels.split("=", 1)[1].split(", p=")[0]: samples[0]
@@ -99,21 +123,25 @@ class _Tools:
                 }
             )
         spans, errors, slowest = found
-        return (
-            "\n".join(
-                f"{name}: {spans[name]:.0f} spans, {errors.get(name, 0):.0f} errors,"
-                f" p95 {duration(slowest.get(name, 0) * 1e9)}"
-                for name in sorted(spans)
-            )
-            or f"no spans in the last {since}"
-        )
+        return render.services(spans, errors, slowest) or f"no spans in the last {since}"
 
     def attribute_names(
-        self, scope: Annotated[str, Field(description="span, resource, event, link or empty for all")] = ""
+        self,
+        scope: Annotated[str, Field(description="span, resource, event, link or empty for all")] = "",
+        containing: Annotated[str, Field(description="only names with this text; empty for all")] = "",
     ) -> str:
-        """Names of attributes that queries can use, by scope."""
-        answer = self._get(self._tempo, "/api/v2/search/tags", scope=scope or None, limit=200)
-        return "\n".join(f"{one['name']}: {', '.join(one['tags'])}" for one in answer.get("scopes") or ())
+        """Names of attributes that queries can use, by scope; of many the first, and how others begin."""
+        answer = self._tempo.get("/api/v2/search/tags", scope=scope or None)
+        found = (
+            (one["name"], [tag for tag in one.get("tags") or () if containing in tag])
+            for one in answer.get("scopes") or ()
+        )
+        lines = [
+            f"{name}: {render.some(tags, 'names', 'ask for those containing a text')}"
+            for name, tags in found
+            if tags
+        ]
+        return "\n".join(lines) or "no attributes"
 
     def attribute_values(
         self,
@@ -121,9 +149,12 @@ class _Tools:
         query: Annotated[str, Field(description="TraceQL filter the spans must match")] = "",
     ) -> str:
         """Values of an attribute, the most frequent first."""
-        path = f"/api/v2/search/tag/{name}/values"
-        answer = self._get(self._tempo, path, q=query or None, limit=50)
-        return "\n".join(one["value"] for one in answer.get("tagValues") or ()) or "no values"
+        path = f"/api/v2/search/tag/{quote(name, safe='')}/values"
+        answer = self._tempo.get(path, q=query or None, limit=VALUES + 1)
+        values = [render.short(str(one["value"])) for one in answer.get("tagValues") or ()]
+        if len(values) > VALUES:
+            values[VALUES:] = ["... more; narrow them down with query"]
+        return "\n".join(values) or "no values"
 
     def search_traces(
         self,
@@ -135,10 +166,7 @@ class _Tools:
     ) -> str:
         """Newest traces with a span that matches: id, start, duration, root service and name."""
         start, end = window(since)
-        try:
-            return render.summaries(self._tempo.search(query, limit=limit, start=start, end=end))
-        except ApiError as error:
-            raise ToolError(str(error)) from None
+        return render.summaries(self._tempo.search(query, limit=limit, start=start, end=end))
 
     def trace_topology(self, trace_id: TraceId) -> str:
         """A trace as a tree of spans without attributes; many alike spans are one line."""
@@ -148,12 +176,13 @@ class _Tools:
         self,
         trace_id: TraceId,
         span_ids: Annotated[list[str], Field(max_length=10, description="ids or the start of ids")],
+        containing: Annotated[str, Field(description="only attributes with this text; empty for all")] = "",
     ) -> str:
         """Attributes and events of a few spans."""
-        return render.details(self._trace(trace_id), span_ids)
+        return render.details(self._trace(trace_id), span_ids, containing)
 
     def trace_errors(self, trace_id: TraceId) -> str:
-        """The failed spans of a trace with messages, exceptions and attributes."""
+        """The failed spans of a trace with exceptions and attributes; where many failed, ten and a count."""
         return render.errors(self._trace(trace_id))
 
     def trace_logs(
@@ -164,10 +193,7 @@ class _Tools:
         """Log lines written during a trace, oldest first, each with level, service and span."""
         trace = self._trace(trace_id)
         start, end = trace.start_ns - LOGS_BEFORE, trace.end_ns + LOGS_AFTER
-        try:
-            found = self._loki.of_trace(trace_id.lower().zfill(32), start, end)
-        except (ApiError, ValueError) as error:
-            raise ToolError(str(error)) from None
+        found = self._loki.of_trace(trace_id.lower().zfill(32), start, end)
         return render.logs([line for line in found if containing in line.text], trace)
 
     def critical_path(self, trace_id: TraceId) -> str:
@@ -183,7 +209,7 @@ class _Tools:
         """Attribute values that are more frequent in the selected spans than in the others."""
         start, end = window(since)
         query = f"{among} | compare({selection}, 20)"
-        return series.differences(self._get(self._tempo, "/api/metrics/query", q=query, start=start, end=end))
+        return series.differences(self._tempo.get("/api/metrics/query", q=query, start=start, end=end))
 
     def trace_metrics(
         self,
@@ -193,7 +219,7 @@ class _Tools:
         """Series counted from spans by a TraceQL metrics query; durations are in seconds."""
         start, end = window(since)
         step = f"{max(1, (end - start) // POINTS)}s"
-        answer = self._get(self._tempo, "/api/metrics/query_range", q=query, start=start, end=end, step=step)
+        answer = self._tempo.get("/api/metrics/query_range", q=query, start=start, end=end, step=step)
         return series.table(series.tempo_series(answer))
 
     def prometheus_metrics(
@@ -206,23 +232,11 @@ class _Tools:
         """Series of recorded metrics by a PromQL query."""
         start, end = window(since)
         step = max(1, (end - start) // POINTS)
-        answer = self._get(
-            self._prometheus, "/api/v1/query_range", query=query, start=start, end=end, step=step
-        )
+        answer = self._prometheus.get("/api/v1/query_range", query=query, start=start, end=end, step=step)
         return series.table(series.prometheus_series(answer))
 
     def _trace(self, trace_id: str) -> Trace:
-        try:
-            trace = self._tempo.trace(trace_id)
-        except (ApiError, ValueError) as error:
-            raise ToolError(str(error)) from None
+        trace = self._tempo.trace(trace_id)
         if trace is None:
             raise ToolError(f"there is no trace {trace_id}")
         return trace
-
-    @staticmethod
-    def _get(client: Tempo, path: str, **parameters: Any) -> dict[str, Any]:
-        try:
-            return client.get(path, **parameters)
-        except ApiError as error:
-            raise ToolError(str(error)) from None

@@ -184,6 +184,8 @@ def _compares(operator: Operator, value: Value, operand: Operand) -> bool:
         if not isinstance(value, str):
             return False
         return bool(re2.fullmatch(str(operand), value)) is (operator is Operator.MATCH)
+    if isinstance(value, bool) and operator not in (Operator.EQ, Operator.NE):
+        return False
     numbers = _is_number(value) and _is_number(operand)
     if not numbers and type(value) is not type(operand):
         return False

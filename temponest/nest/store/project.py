@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..model.fetch import Attribute, AttributeScope
 from ..model.source import Coded, Columns
@@ -55,38 +56,65 @@ class _Ids(Sequence[bytes]):
         return found.to_pylist() if isinstance(index, slice) else found.as_py()  # type: ignore[no-any-return] # Arrow
 
 
-class _Readable(Protocol):
-    """What of a block is needed here."""
-
-    def names(self) -> Collection[str]: ...
-    def read(self, names: Sequence[str]) -> pa.Table: ...
-
-
 class _Once:
-    """A block whose columns are read once: several attributes stand in one column."""
+    """The columns that attributes stand in, several in one, read once; and the rows that are asked for."""
 
-    def __init__(self, block: Block) -> None:
-        self.names = block.names
-        self._block = block
-        self._known: dict[tuple[str, ...], pa.Table] = {}
+    def __init__(self, block: Block, rows: Rows, attributes: Iterable[Attribute]) -> None:
+        self.names = block.names()
+        self.rows = rows
+        wanted = {name for attribute in attributes for name in _places(attribute, self.names)}
+        # Read at once, decoded when asked for: a segment that cannot be read is found out here.
+        self._table = block.read(sorted(wanted))
 
-    def read(self, names: Sequence[str]) -> pa.Table:
-        key = tuple(names)
-        if key not in self._known:
-            self._known[key] = self._block.read(names)
-        return self._known[key]
+    def read(self, name: str) -> pa.Array:
+        """One column over all rows."""
+        return columns_of(self._table, name)
+
+    @cached_property
+    def rest(self) -> Mapping[str, tuple[list[int], list[Value]]]:
+        """Attributes without a column of their own: for each the rows that have it, and their values."""
+        found: dict[str, tuple[list[int], list[Value]]] = {}
+        column = self.read("rest")
+        if column.null_count == len(column):
+            return found
+        taken = column.take(pa.array(self.rows))
+        at = pc.list_parent_indices(taken).to_pylist()
+        for row, encoded in zip(at, taken.flatten().to_pylist(), strict=True):
+            name, value = otlp.key_value(encoded)
+            where, values = found.setdefault(name, ([], []))
+            where.append(row)
+            values.append(value)
+        return found
+
+
+class _Attributes(Mapping[Attribute, "Sequence[Value] | Coded"]):
+    """Columns by attribute, each made when it is asked for: there may be thousands of them."""
+
+    def __init__(self, once: _Once, attributes: Sequence[Attribute]) -> None:
+        self._once = once
+        self._wanted = dict.fromkeys(attributes)
+
+    def __getitem__(self, attribute: Attribute) -> Sequence[Value] | Coded:
+        if attribute not in self._wanted:
+            raise KeyError(attribute)
+        return _column(self._once, attribute)
+
+    def __iter__(self) -> Iterator[Attribute]:
+        return iter(self._wanted)
+
+    def __len__(self) -> int:
+        return len(self._wanted)
 
 
 def project(block: Block, rows: Rows, attributes: Sequence[Attribute]) -> Columns:
     """Ids, times and the attributes of some rows of a block."""
     table = block.read(["start_ns", "duration_ns"])
-    once = _Once(block)
     return Columns(
         trace_ids=_Ids(block, "trace_id", rows),
         span_ids=_Ids(block, "span_id", rows),
         start_ns=columns_of(table, "start_ns").to_numpy()[rows],
         duration_ns=np.maximum(columns_of(table, "duration_ns").to_numpy()[rows], 0),
-        attributes={attribute: column(once, rows, attribute) for attribute in attributes},
+        attributes=_Attributes(_Once(block, rows, attributes), attributes),
     )
 
 
@@ -94,10 +122,10 @@ def count_values(block: Block, rows: Rows, attribute: Attribute) -> Counter[tupl
     """How often each value of an attribute occurs at some rows; 1, 1.0 and True are three values."""
     counts: Counter[tuple[type, Value]] = Counter()
     if attribute.scope in (AttributeScope.EVENT, AttributeScope.LINK):
-        for value in _listed(block, rows, attribute):
+        for value in _listed(_Once(block, rows, [attribute]), attribute):
             counts[type(value), _hashable(value)] += 1
         return counts
-    found = column(block, rows, attribute)
+    found = _column(_Once(block, rows, [attribute]), attribute)
     pairs: Iterable[tuple[Value, int]]
     if isinstance(found, Coded):
         tallies = np.bincount(np.asarray(found.codes), minlength=len(found.values)).tolist()
@@ -110,58 +138,69 @@ def count_values(block: Block, rows: Rows, attribute: Attribute) -> Counter[tupl
     return counts
 
 
-def column(block: _Readable, rows: Rows, attribute: Attribute) -> Sequence[Value] | Coded:
-    """The values of an attribute at some rows, None where there is none."""
+def _places(attribute: Attribute, there: Collection[str]) -> Iterable[str]:
+    """The columns of a block that an attribute may stand in."""
+    name, scope = attribute.name, attribute.scope
+    if scope in (AttributeScope.SPAN, AttributeScope.ANY):
+        yield from (one for kind in ATTRIBUTE_TYPES if (one := attribute_column(kind, name)) in there)
+        yield "rest"
+    if scope in (AttributeScope.RESOURCE, AttributeScope.ANY):
+        yield "resource"
+    if scope is AttributeScope.INSTRUMENTATION or name.startswith("instrumentation:"):
+        yield "scope"
+    if scope is AttributeScope.INTRINSIC and name in {**_DIRECT, **_IDS}:
+        yield {**_DIRECT, **_IDS}[name]
+    if scope in (AttributeScope.EVENT, AttributeScope.LINK):
+        yield "events" if scope is AttributeScope.EVENT else "links"
+
+
+def _column(once: _Once, attribute: Attribute) -> Sequence[Value] | Coded:
+    """The values of an attribute, None where there is none."""
     name = attribute.name
     match attribute.scope:
         case AttributeScope.SPAN:
-            return _span(block, rows, name)
+            return _span(once, name)
         case AttributeScope.RESOURCE:
-            return _wire(block, rows, "resource", lambda b: otlp.resource(b).attributes.get(name))
+            return _wire(once, "resource", lambda b: otlp.resource(b).attributes.get(name))
         case AttributeScope.INSTRUMENTATION:
-            return _wire(block, rows, "scope", lambda b: otlp.scope(b).attributes.get(name))
+            return _wire(once, "scope", lambda b: otlp.scope(b).attributes.get(name))
         case AttributeScope.ANY:
             return _first(
-                _span(block, rows, name),
-                _wire(block, rows, "resource", lambda b: otlp.resource(b).attributes.get(name)),
+                _span(once, name),
+                _wire(once, "resource", lambda b: otlp.resource(b).attributes.get(name)),
             )
         case AttributeScope.INTRINSIC:
-            return _intrinsic(block, rows, name)
+            return _intrinsic(once, name)
         case _:
             # A span has many events and links: no single value stands for them.
-            return _nothing(len(rows))
+            return _nothing(len(once.rows))
 
 
-def _intrinsic(block: _Readable, rows: Rows, name: str) -> Sequence[Value] | Coded:
+def _intrinsic(once: _Once, name: str) -> Sequence[Value] | Coded:
     if name in _DIRECT:
-        return _values(columns_of(block.read([_DIRECT[name]]), _DIRECT[name]).take(pa.array(rows)))
+        return _values(once.read(_DIRECT[name]).take(pa.array(once.rows)))
     if name in _IDS:
-        ids = columns_of(block.read([_IDS[name]]), _IDS[name]).take(pa.array(rows)).to_pylist()
+        ids = once.read(_IDS[name]).take(pa.array(once.rows)).to_pylist()
         return [None if one is None else one.hex() for one in ids]
     if name in ("instrumentation:name", "instrumentation:version"):
         field = name.partition(":")[2]
-        return _wire(block, rows, "scope", lambda b: getattr(otlp.scope(b), field))
-    return _nothing(len(rows))
+        return _wire(once, "scope", lambda b: getattr(otlp.scope(b), field))
+    return _nothing(len(once.rows))
 
 
-def _span(block: _Readable, rows: Rows, key: str) -> Sequence[Value] | Coded:
-    there = block.names()
-    names = [name for kind in ATTRIBUTE_TYPES if (name := attribute_column(kind, key)) in there]
-    taken = pa.array(rows)
-    found: Sequence[Value] | Coded = _nothing(len(rows))
+def _span(once: _Once, key: str) -> Sequence[Value] | Coded:
+    names = [name for kind in ATTRIBUTE_TYPES if (name := attribute_column(kind, key)) in once.names]
+    found: Sequence[Value] | Coded = _nothing(len(once.rows))
     for index, name in enumerate(names):
-        values = _values(columns_of(block.read([name]), name).take(taken))
+        values = _values(once.read(name).take(pa.array(once.rows)))
         found = values if index == 0 else _first(found, values)
-    rest = columns_of(block.read(["rest"]), "rest")
-    if rest.null_count == len(rest):
+    at, shared = once.rest.get(key, ([], []))
+    if not at:
         return found
-    shared: list[Value] = [None] * len(rows)
-    for index, pairs in enumerate(rest.take(taken).to_pylist()):
-        for encoded in pairs or ():
-            name, value = otlp.key_value(encoded)
-            if name == key:
-                shared[index] = value
-    return _first(found, shared)
+    codes: Any = np.zeros(len(once.rows), np.int64)
+    codes[at] = np.arange(1, len(at) + 1)
+    some = Coded(codes, [None, *shared])
+    return _first(found, some) if names else some
 
 
 def _nothing(rows: int) -> Coded:
@@ -181,10 +220,10 @@ def _values(array: pa.Array) -> Sequence[Value] | Coded:
     return listed
 
 
-def _wire(block: _Readable, rows: Rows, name: str, get: Callable[[bytes], Value]) -> Coded:
-    array = columns_of(block.read([name]), name)
+def _wire(once: _Once, name: str, get: Callable[[bytes], Value]) -> Coded:
+    array = once.read(name)
     values = [get(encoded) for encoded in array.dictionary.to_pylist()]
-    return Coded(array.indices.to_numpy()[rows], values)
+    return Coded(array.indices.to_numpy()[once.rows], values)
 
 
 def _first(preferred: Sequence[Value] | Coded, otherwise: Sequence[Value] | Coded) -> Sequence[Value]:
@@ -197,11 +236,11 @@ def _plain(values: Sequence[Value] | Coded) -> Sequence[Value]:
     return values
 
 
-def _listed(block: _Readable, rows: Rows, attribute: Attribute) -> list[Value]:
+def _listed(once: _Once, attribute: Attribute) -> list[Value]:
     events = attribute.scope is AttributeScope.EVENT
-    lists = columns_of(block.read(["events" if events else "links"]), "events" if events else "links")
+    lists = once.read("events" if events else "links")
     decode: Callable[[bytes], Any] = otlp.event if events else otlp.link
-    made = (decode(encoded) for encoded in lists.take(pa.array(rows)).flatten().to_pylist())
+    made = (decode(encoded) for encoded in lists.take(pa.array(once.rows)).flatten().to_pylist())
     return [value for one in made if (value := one.attributes.get(attribute.name)) is not None]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..model.budget import Budget
-from ..model.fetch import FetchRequest
+from ..model.fetch import Attribute, FetchRequest
 from ..model.source import CancelledError, SpanSource
 from .candidates import Candidates
 from .compare import Comparison, compared
@@ -19,7 +20,7 @@ from .evaluate import filter_function, pipeline_function
 from .field_refs import columns_wanted, expression_fields
 from .intervals import Intervals
 from .over_time import OverTimeAggregator
-from .rows import ColumnRows, Rows, SpanRows
+from .rows import Column, ColumnRows, Rows, SpanRows
 from .series import SeriesList, arithmetic, scalar, second_stage
 from .trace import Trace
 from .tree import (
@@ -124,8 +125,9 @@ class _Run:
         if isinstance(function, Compare):
             return self._compare(node.pipeline, function)
         aggregator = OverTimeAggregator(function, self.intervals, self.exemplars)
-        for rows in self._stopping(self._rows(node.pipeline, _fields(function))):
-            aggregator.add(rows)
+        with self._stopping():
+            for rows in self._rows(node.pipeline, _fields(function)):
+                aggregator.add(rows)
         return aggregator.result()
 
     def _request(self, pipeline: Pipeline) -> FetchRequest:
@@ -166,10 +168,11 @@ class _Run:
                 candidates.found += bool(indices)
                 yield [(trace, index) for index in sorted(indices)]
 
-    def _stopping(self, rows: Iterator[Rows]) -> Iterator[Rows]:
-        """Rows until the time is over; what was counted by then is the answer, and says so."""
+    @contextlib.contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Reading until the time is over; what was counted by then is the answer, and says so."""
         try:
-            yield from rows
+            yield
         except CancelledError:
             if not self.budget.spent():
                 raise
@@ -188,16 +191,19 @@ class _Run:
         for expression in selection or []:
             wanted += expression_fields(expression)
         source = self._rows(pipeline, wanted) if selection is not None else self._matched_rows(pipeline)
-        for rows in self._stopping(source):
-            inside = _selected(function.selection, selection, rows)
-            if function.start_ns:
-                inside &= (rows.start_ns > function.start_ns) & (rows.start_ns <= function.end_ns)
-            comparison.add(
-                rows.start_ns,
-                inside.astype(np.int64),
-                ((one.attribute, rows.column(one)) for one in fields),
-            )
+        with self._stopping():
+            for rows in source:
+                inside = _selected(function.selection, selection, rows)
+                if function.start_ns:
+                    inside &= (rows.start_ns > function.start_ns) & (rows.start_ns <= function.end_ns)
+                comparison.add(rows.start_ns, inside.astype(np.int64), self._columns(rows, fields))
         return comparison.result()
+
+    def _columns(self, rows: Rows, fields: list[FieldRef]) -> Iterator[tuple[Attribute, Column]]:
+        for one in fields:
+            if self.budget.cancelled():
+                raise CancelledError
+            yield one.attribute, rows.column(one)
 
 
 def _selected(selection: Filter, filters: list[FieldExpression] | None, rows: Rows) -> Mask:

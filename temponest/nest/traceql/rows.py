@@ -19,6 +19,8 @@ from .tree import FieldRef
 
 _DURATIONS = ("duration", "traceDuration", "event:timeSinceStart")
 NANOSECONDS = 1e9
+# Columns kept for those who ask twice, filters and groups; comparing reads thousands of them once.
+_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class ColumnRows:
             found = self._own(field.attribute)
             for alias in field.aliases:
                 found = _or_else(found, self._own(alias))
+            if len(self._coded) >= _KEPT:
+                del self._coded[next(iter(self._coded))]
             self._coded[field] = found
         return found
 
