@@ -23,12 +23,14 @@ class Finding:
         what: what was seen, without secrets.
         why: what that does to traces and metrics.
         fix: what to do about it, in one line.
+        explains: name of a check; where that fails, this is an error too and comes before it.
     """
 
     severity: Severity
     what: str
     why: str = ""
     fix: str = ""
+    explains: str = ""
 
 
 def ok(what: str) -> Finding:
@@ -36,9 +38,9 @@ def ok(what: str) -> Finding:
     return Finding(Severity.OK, what)
 
 
-def warning(what: str, why: str, fix: str) -> Finding:
+def warning(what: str, why: str, fix: str, *, explains: str = "") -> Finding:
     """Data arrives, but not all of it or not as it is meant."""
-    return Finding(Severity.WARNING, what, why, fix)
+    return Finding(Severity.WARNING, what, why, fix, explains)
 
 
 def error(what: str, why: str, fix: str) -> Finding:

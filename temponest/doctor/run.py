@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .checks import (
@@ -94,14 +94,20 @@ def diagnose(subject: Subject, checks: Iterable[Check] = CHECKS) -> Result:
         found += [(check.name, _without_secrets(finding)) for finding in findings]
         if any(finding.severity is Severity.ERROR for finding in findings):
             failed.add(check.name)
+    found = [(check, _with_consequence(finding, failed)) for check, finding in found]
     found.sort(key=lambda pair: -pair[1].severity)
     return Result(found)
+
+
+def _with_consequence(finding: Finding, failed: set[str]) -> Finding:
+    """An error where what it explains failed: an ignored value does no harm until something needs it."""
+    return replace(finding, severity=Severity.ERROR) if finding.explains in failed else finding
 
 
 def _without_secrets(finding: Finding) -> Finding:
     """Addresses without user and password, whoever put them into a message."""
     what, why, fix = (_USER.sub("://", text) for text in (finding.what, finding.why, finding.fix))
-    return Finding(finding.severity, what, why, fix)
+    return replace(finding, what=what, why=why, fix=fix)
 
 
 class _Running:

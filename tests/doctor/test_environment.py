@@ -96,6 +96,33 @@ def test_a_misspelt_endpoint_comes_before_the_refused_connection_it_causes(
     assert [check for check, _ in result.findings][:2] == ["environment", "endpoint"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["http/json", "http", ""],
+)
+def test_an_ignored_protocol_comes_before_the_wrong_one_that_is_then_sent(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", value)
+    endpoint = nest.url("OTLP/HTTP")
+    result = examine(nest, endpoint=endpoint)
+    assert [check for check, _ in result.findings][:2] == ["environment", "endpoint"]
+    assert {finding.severity for _, finding in result.findings[:2]} == {Severity.ERROR}
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL" in first(result).what
+    # Of an empty variable only its writer knows what it was to hold; the next line tells.
+    follow(first(result) if value else result.findings[1][1], monkeypatch)
+    assert examine(nest, endpoint=endpoint).severity is Severity.OK
+
+
+def test_an_ignored_value_for_metrics_comes_after_the_port_where_nothing_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json")
+    result = diagnose(Subject(endpoint=f"http://{LOOPBACK}:{port}"))
+    assert [check for check, _ in result.findings] == ["endpoint", "environment"]
+
+
 def test_variables_of_others_are_left_alone(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_REQUESTS_EXCLUDED_URLS", "health")
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")

@@ -149,6 +149,12 @@ def cases(receiver: Receiver) -> list[tuple[str, str, dict[str, str], str]]:
         ("HTTP", http, by_http, well),
         ("gRPC to the port for HTTP", http, by_grpc, "speaks OTLP/HTTP, but gRPC is sent to it"),
         ("HTTP to the port for gRPC", grpc, by_http, "speaks gRPC, but OTLP/HTTP is sent to it"),
+        (
+            "http/json to the port for HTTP",
+            http,
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+            "must be one of",
+        ),
         ("TLS by gRPC", grpc.replace("http:", "https:"), by_grpc, "speaks no TLS, but TLS is sent to it"),
         ("TLS by HTTP", http.replace("http:", "https:"), by_http, "speaks no TLS, but TLS is sent to it"),
         ("a path too much", f"{http}/collect", by_http, "is a path without OTLP"),
@@ -201,7 +207,7 @@ def main() -> int:
                 said = result.findings[0][1].what
                 right = wanted in said
                 missed += not right
-                print(f"{'ok  ' if right else 'MISS'} {name:8} {case:26} {took:5.1f} s  {said}", flush=True)
+                print(f"{'ok  ' if right else 'MISS'} {name:8} {case:30} {took:5.1f} s  {said}", flush=True)
                 for variable in variables:
                     del os.environ[variable]
     print(f"{missed} missed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ YES: Final = frozenset({"1", "yes", "on", "y", "t"})
 SHOWN: Final = 60  # characters of a value; more says nothing more
 EXPORTERS: Final = {"otlp", "console", "none", "prometheus"}
 SIGNALS: Final = ("TRACES", "METRICS")
+# What these say decides whether traces arrive; metrics are sent apart from them.
+WAY_OF_TRACES: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?!METRICS_|LOGS_)")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -73,7 +76,10 @@ def _value(name: str, raw: str) -> Iterator[Finding]:
     shown = "its value" if variables.is_secret(name) else f"{value[:SHOWN]!r}"
     if not value:
         yield warning(
-            f"{name} is empty", "an empty variable counts as unset", f"give it a value or unset {name}"
+            f"{name} is empty",
+            "an empty variable counts as unset",
+            f"give it a value or unset {name}",
+            explains=_explained(name),
         )
     elif value[0] in "'\"" and len(value) > 1 and value[-1] == value[0]:
         yield error(
@@ -106,7 +112,16 @@ def _value(name: str, raw: str) -> Iterator[Finding]:
 
 
 def _ignored(name: str, shown: str, wanted: str, example: str) -> Finding:
-    return warning(f"{name} is {shown}, but must be {wanted}", "the value is ignored", f"{name}={example}")
+    return warning(
+        f"{name} is {shown}, but must be {wanted}",
+        "the value is ignored",
+        f"{name}={example}",
+        explains=_explained(name),
+    )
+
+
+def _explained(name: str) -> str:
+    return "endpoint" if WAY_OF_TRACES.match(name) else ""
 
 
 def _milliseconds(name: str, value: str) -> Iterator[Finding]:
