@@ -1,5 +1,6 @@
 /** Tempo's HTTP API, as Grafana's data source calls it. Times are unix seconds. */
 import type { Series } from '../model/heatmap';
+import { padId } from '../model/links';
 import type { Instant } from '../model/red';
 import { TEMPO, RequestError, json, request, withParams } from './http';
 
@@ -53,6 +54,16 @@ export async function search(
   const answer = await json<SearchAnswer>(WHO, searchUrl(query, range, limit), signal);
   const traces = (answer.traces ?? []).map(summary).sort((a, b) => b.startMs - a.startMs);
   return { traces, inspected: answer.metrics?.inspectedTraces ?? 0 };
+}
+
+/**
+ * How many spans of each trace have no way to its root, because a parent on it was not received: by trace id, for
+ * traces that have such spans.
+ */
+export async function orphaned(range: { from: number; to: number }, limit: number, signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  // Tempo numbers spans from the root down; what it cannot reach keeps a zero.
+  const { traces } = await search('{ nestedSetParent = 0 }', range, limit, signal);
+  return new Map(traces.map((t) => [padId(t.traceId), t.matched]));
 }
 
 /** Without this hint Tempo stops at the first matches that it comes across, the newest or not. */

@@ -1,13 +1,15 @@
 import { ticks } from '../base/time';
 import type { Group } from '../model/fold';
 import type { Section } from '../model/critical-path';
-import { groupOf } from '../model/rows';
+import { groupOf, isMissing, missingOf } from '../model/rows';
 import { hasError, type Trace } from '../model/trace';
 import type { Surface } from './surface';
 
 export interface BarsInput {
   readonly trace: Trace;
   readonly rows: Int32Array;
+  /** From and to of what is beneath each missing parent, in nanoseconds of the trace. */
+  readonly missing: readonly (readonly [number, number])[];
   readonly groups: readonly Group[];
   /** Critical path sections by span, or null when it is not shown. */
   readonly sections: ReadonlyMap<number, readonly Section[]> | null;
@@ -45,7 +47,8 @@ export function drawBars(surface: Surface, input: BarsInput): void {
   context.textBaseline = 'middle';
   for (let row = first; row <= last; row++) {
     const y = row * rowHeight - scrollTop;
-    if (rows[row] < 0) drawGroup(surface, input, input.groups[groupOf(rows[row])], y, scale, colours);
+    if (isMissing(rows[row])) drawMissing(surface, input, missingOf(rows[row]), y, scale, colours);
+    else if (rows[row] < 0) drawGroup(surface, input, input.groups[groupOf(rows[row])], y, scale, colours);
     else drawSpan(surface, input, rows[row], y, scale, colours);
   }
 }
@@ -80,6 +83,22 @@ function drawSpan(surface: Surface, input: BarsInput, span: number, y: number, s
   const until = input.collapsed.has(span) ? trace.end[span] : span + 1;
   drawPath(surface, input, span, until, top + h / 2 - 1, scale, colours);
   drawLabel(surface, input.durationOf(trace.duration[span]), x, x + w, y + rowHeight / 2 + 0.5, colours);
+}
+
+/** An outline from the first start to the last end beneath: at least so long must it have run. */
+function drawMissing(surface: Surface, input: BarsInput, index: number, y: number, scale: number, colours: Colours): void {
+  const { context, width } = surface;
+  const [from, to] = input.missing[index];
+  const x = (from - input.zoom[0]) * scale;
+  const right = Math.max(x + 4, (to - input.zoom[0]) * scale);
+  if (right > 0 && x < width) {
+    const left = Math.max(-2, x);
+    context.strokeStyle = colours.muted;
+    context.setLineDash([4, 3]);
+    context.strokeRect(left + 0.5, y + 6.5, Math.min(width + 2, right) - left - 1, input.rowHeight - 13);
+    context.setLineDash([]);
+  }
+  drawLabel(surface, `≥ ${input.durationOf(to - from)}`, x, right, y + input.rowHeight / 2 + 0.5, colours);
 }
 
 function drawGroup(surface: Surface, input: BarsInput, group: Group, y: number, scale: number, colours: Colours): void {

@@ -1,4 +1,5 @@
 /** The flame graph of a trace: spans merged by their path of service and operation. */
+import type { Area } from './links';
 import { hasError, type Trace } from './trace';
 
 export interface Frame {
@@ -140,4 +141,70 @@ export function sandwich(frames: readonly Frame[], index: number): { callers: Ne
   }
   const sorted = (map: Map<string, Neighbour>): Neighbour[] => [...map.values()].sort((a, b) => b.total - a.total);
   return { callers: sorted(callers), callees: sorted(callees) };
+}
+
+const MILLION = 1e6;
+
+/** Frames that an area touches, by index. */
+export function inArea(frames: readonly Frame[], [from, to, top, bottom]: Area): number[] {
+  return [...frames.keys()].filter((i) => {
+    const { x, width, depth } = frames[i];
+    return depth >= top && depth <= bottom && x * MILLION < to && (x + width) * MILLION > from;
+  });
+}
+
+/** One operation in an area of the graph. */
+export interface Operation {
+  readonly service: number;
+  readonly name: number;
+  readonly count: number;
+  readonly errors: number;
+  /** Nanoseconds: own time, and the time of its frames with all beneath; a frame inside of another counts once. */
+  readonly self: number;
+  readonly total: number;
+  /** Its longest span. */
+  readonly span: number;
+}
+
+/** What an area touches, by operation; the most own time first. */
+export function operationsIn(frames: readonly Frame[], area: Area): Operation[] {
+  const inside = inArea(frames, area);
+  const chosen = new Set(inside);
+  const sums = new Map<string, Operation>();
+  const longest = new Map<string, number>();
+  for (const i of inside) {
+    const f = frames[i];
+    const key = `${f.service}.${f.name}`;
+    const known = sums.get(key);
+    const total = within(frames, chosen, i) ? 0 : f.total;
+    const best = longest.get(key) ?? -1;
+    longest.set(key, Math.max(best, f.total));
+    sums.set(key, {
+      service: f.service, name: f.name,
+      count: (known?.count ?? 0) + f.count, errors: (known?.errors ?? 0) + f.errors,
+      self: (known?.self ?? 0) + f.self, total: (known?.total ?? 0) + total,
+      span: known && best >= f.total ? known.span : f.span,
+    });
+  }
+  return [...sums.values()].sort((a, b) => b.self - a.self || b.total - a.total);
+}
+
+/** Whether a frame lies beneath a chosen one of the same operation. */
+function within(frames: readonly Frame[], chosen: ReadonlySet<number>, index: number): boolean {
+  const { service, name } = frames[index];
+  for (let i = frames[index].parent; i >= 0; i = frames[i].parent) {
+    if (chosen.has(i) && frames[i].service === service && frames[i].name === name) return true;
+  }
+  return false;
+}
+
+/** The area of a frame and of all that it calls, made to hold another area too. */
+export function areaOf(frames: readonly Frame[], index: number, with_: Area | null): Area {
+  const { x, width, depth } = frames[index];
+  let bottom = depth;
+  // Frames are in pre-order: what a frame calls follows it, deeper.
+  for (let i = index + 1; i < frames.length && frames[i].depth > depth; i++) bottom = Math.max(bottom, frames[i].depth);
+  const [from, to] = [Math.floor(x * MILLION), Math.ceil((x + width) * MILLION)];
+  if (!with_) return [from, Math.min(MILLION, to), depth, bottom];
+  return [Math.min(from, with_[0]), Math.min(MILLION, Math.max(to, with_[1])), Math.min(depth, with_[2]), Math.max(bottom, with_[3])];
 }

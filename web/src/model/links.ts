@@ -155,8 +155,37 @@ export interface TraceState {
   readonly path: boolean;
   readonly fold: boolean;
   readonly skew: boolean;
+  /** Depth from which spans are collapsed; null is none. */
+  readonly level: number | null;
+  /** Hex ids of spans that are collapsed where the level leaves them open, or the other way around. */
+  readonly toggled: readonly string[];
+  /** Hex ids of the first spans of folded groups that are open. */
+  readonly unfolded: readonly string[];
+  /** What the flame graph weighs: every span, or its part of the critical path. */
+  readonly onPath: boolean;
+  /** Hex id of the longest span of the frame that the flame graph is about, or empty. */
+  readonly frame: string;
+  /** What is selected in the flame graph, or null. */
+  readonly area: Area | null;
+  /** The flame graph shows the selected area alone. */
+  readonly near: boolean;
   /** Visible stretch of time in nanoseconds of the trace; null is all of it. */
   readonly zoom: readonly [number, number] | null;
+}
+
+/** A part of the flame graph: from and to in millionths of its width, first and last depth. */
+export type Area = readonly [from: number, to: number, top: number, bottom: number];
+
+/** More ids would make an address that servers refuse; the newest are kept. */
+const MOST_IDS = 200;
+const ids = (text: string | null): string[] => (text ?? '').split('.').filter((id) => /^[0-9a-f]{16}$/.test(id));
+const writeIds = (list: readonly string[]): string => list.slice(-MOST_IDS).join('.');
+
+function readArea(text: string | null): Area | null {
+  const found = /^(\d+)-(\d+)-(\d+)-(\d+)$/.exec(text ?? '');
+  if (!found) return null;
+  const [from, to, top, bottom] = found.slice(1).map(Number);
+  return to > from && to <= 1e6 && top >= 1 && bottom >= top ? [from, to, top, bottom] : null;
 }
 
 const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'path', 'logs'];
@@ -165,6 +194,7 @@ const FILTERS: readonly TraceFilter[] = ['errors', 'path', 'slow'];
 export function readTraceState(params: URLSearchParams): TraceState {
   const zoom = /^(\d+)-(\d+)$/.exec(params.get('zoom') ?? '');
   const tab = params.get('view') as TraceTab;
+  const area = readArea(params.get('area'));
   return {
     tab: TABS.includes(tab) ? tab : 'waterfall',
     span: /^[0-9a-f]{16}$/.test(params.get('span') ?? '') ? (params.get('span') as string) : '',
@@ -175,6 +205,13 @@ export function readTraceState(params: URLSearchParams): TraceState {
     path: !params.has('nopath'),
     fold: !params.has('nofold'),
     skew: params.has('skew'),
+    level: /^\d{1,5}$/.test(params.get('level') ?? '') ? Number(params.get('level')) : null,
+    toggled: ids(params.get('closed')),
+    unfolded: ids(params.get('open')),
+    onPath: params.has('onpath'),
+    frame: ids(params.get('frame'))[0] ?? '',
+    area,
+    near: area !== null && params.has('near'),
     zoom: zoom && Number(zoom[2]) > Number(zoom[1]) ? [Number(zoom[1]), Number(zoom[2])] : null,
   };
 }
@@ -190,6 +227,13 @@ export function writeTraceState(state: TraceState): URLSearchParams {
   if (!state.path) params.set('nopath', '');
   if (!state.fold) params.set('nofold', '');
   if (state.skew) params.set('skew', '');
+  if (state.level !== null) params.set('level', String(state.level));
+  if (state.toggled.length > 0) params.set('closed', writeIds(state.toggled));
+  if (state.unfolded.length > 0) params.set('open', writeIds(state.unfolded));
+  if (state.onPath) params.set('onpath', '');
+  if (state.frame) params.set('frame', state.frame);
+  if (state.area) params.set('area', state.area.join('-'));
+  if (state.near) params.set('near', '');
   if (state.zoom) params.set('zoom', state.zoom.map(Math.round).join('-'));
   return params;
 }

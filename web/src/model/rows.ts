@@ -1,12 +1,16 @@
 /** Which rows of a trace are on the list: collapsing, folding and filtering, in one pass. */
 import type { Group } from './fold';
-import type { Trace } from './trace';
+import type { Missing, Trace } from './trace';
 
-/** A row is a span (≥ 0) or a folded group, written as `-1 - index of the group`. */
+/** A row is a span (≥ 0), a folded group (`-1 - index of the group`), or a missing parent, far below those. */
 export type Row = number;
 
 export const groupRow = (index: number): Row => -1 - index;
-export const isGroup = (row: Row): boolean => row < 0;
+const FIRST_MISSING = -0x40000000;
+export const missingRow = (index: number): Row => FIRST_MISSING - index;
+export const isMissing = (row: Row): boolean => row <= FIRST_MISSING;
+export const missingOf = (row: Row): number => FIRST_MISSING - row;
+export const isGroup = (row: Row): boolean => row < 0 && !isMissing(row);
 export const groupOf = (row: Row): number => -1 - row;
 
 export interface RowOptions {
@@ -21,16 +25,20 @@ export interface RowOptions {
 /** Rows from top to bottom. */
 export function visibleRows(trace: Trace, options: RowOptions): Int32Array {
   const { collapsed, groups, unfolded, only } = options;
-  const rows = new Int32Array(trace.count);
+  const { missing } = trace.problems;
+  const rows = new Int32Array(trace.count + missing.length);
   const before = only && prefix(only);
   let filled = 0;
   let group = 0;
+  let lost = 0;
   let i = 0;
   while (i < trace.count) {
     if (before && before[trace.end[i]] === before[i]) {
       i = trace.end[i];
       continue;
     }
+    while (lost < missing.length && lastOf(trace, missing[lost]) <= i) lost++;
+    if (lost < missing.length && missing[lost].spans[0] <= i) rows[filled++] = missingRow(lost++);
     while (group < groups.length && groups[group].first < i) group++;
     const folded = groups[group];
     // A filter shows its matches one by one: folding them would hide what was asked for.
@@ -45,6 +53,9 @@ export function visibleRows(trace: Trace, options: RowOptions): Int32Array {
   }
   return rows.slice(0, filled);
 }
+
+/** Where the last subtree beneath a missing parent ends. */
+const lastOf = (trace: Trace, missing: Missing): number => trace.end[missing.spans[missing.spans.length - 1]];
 
 function prefix(only: Uint8Array): Uint32Array {
   const sums = new Uint32Array(only.length + 1);
@@ -73,6 +84,12 @@ export function reveal(
   return { collapsed, unfolded };
 }
 
+/** The span that stands for a row. */
+export function firstSpan(trace: Trace, groups: readonly Group[], row: Row): number {
+  if (isMissing(row)) return trace.problems.missing[missingOf(row)].spans[0];
+  return row < 0 ? groups[groupOf(row)].first : row;
+}
+
 /** Position of a span in the list: itself, or the folded group or collapsed span that stands for it. */
 export function rowIndexOf(trace: Trace, rows: Int32Array, groups: readonly Group[], span: number): number {
   let low = 0;
@@ -80,7 +97,7 @@ export function rowIndexOf(trace: Trace, rows: Int32Array, groups: readonly Grou
   let best = -1;
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const first = rows[middle] < 0 ? groups[groupOf(rows[middle])].first : rows[middle];
+    const first = firstSpan(trace, groups, rows[middle]);
     if (first <= span) {
       best = middle;
       low = middle + 1;
@@ -88,6 +105,7 @@ export function rowIndexOf(trace: Trace, rows: Int32Array, groups: readonly Grou
   }
   if (best < 0) return -1;
   const row = rows[best];
+  if (isMissing(row)) return -1;
   if (row < 0) {
     const group = groups[groupOf(row)];
     return span < group.first + group.size ? best : -1;

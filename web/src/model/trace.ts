@@ -38,12 +38,21 @@ export interface Trace {
 export interface Problems {
   /** Spans whose parent is not in the answer. */
   readonly orphans: readonly number[];
+  /** The parents that orphans name, in the order of the tree. */
+  readonly missing: readonly Missing[];
   /** Spans where a cycle of parents was cut. */
   readonly cycles: readonly number[];
   /** Spans left out because an earlier one has the same id. */
   readonly duplicates: number;
   /** Spans without a start time, drawn at their parent's. */
   readonly timeless: readonly number[];
+}
+
+/** A parent that spans name and that is not in the answer; its spans are one level beneath it. */
+export interface Missing {
+  readonly id: string;
+  /** Its children, one after the other in the tree. */
+  readonly spans: readonly number[];
 }
 
 /** Links spans to parents and lays them out in pre-order; O(n log n), no recursion. */
@@ -126,7 +135,7 @@ function preOrder(raw: RawSpans, linked: Linked): Order {
   const end = new Int32Array(rows.length);
   const position = new Int32Array(count).fill(-1);
   let filled = 0;
-  const walk = (root: number): void => {
+  const walk = (root: number, base: number): void => {
     const stack = [root];
     const level = [0];
     const open: number[] = [];
@@ -137,7 +146,7 @@ function preOrder(raw: RawSpans, linked: Linked): Order {
       if (position[i] >= 0) continue;
       position[i] = filled;
       rows[filled] = i;
-      depth[filled] = Math.min(d, 65535);
+      depth[filled] = Math.min(base + d, 65535);
       open.push(filled++);
       const children: number[] = [];
       for (let c = firstChild[i]; c >= 0; c = nextSibling[c]) children.push(c);
@@ -148,7 +157,18 @@ function preOrder(raw: RawSpans, linked: Linked): Order {
     }
     while (open.length > 0) end[open.pop() as number] = filled;
   };
-  for (let i = firstRoot; i >= 0; i = nextSibling[i]) walk(i);
+  const kin = new Map<string, number[]>();
+  for (let i = firstRoot; i >= 0; i = nextSibling[i]) {
+    if (!linked.orphan[i]) continue;
+    const known = kin.get(parentOf(raw, i));
+    if (known) known.push(i);
+    else kin.set(parentOf(raw, i), [i]);
+  }
+  for (let i = firstRoot; i >= 0; i = nextSibling[i]) {
+    if (!linked.orphan[i]) walk(i, 0);
+    // Spans that miss the same parent stand together, where the first of them is.
+    else for (const one of kin.get(parentOf(raw, i)) as number[]) walk(one, 1);
+  }
   const cut: number[] = [];
   for (let s = count - 1; s >= 0 && filled < rows.length; s--) {
     const i = sorted[s];
@@ -156,7 +176,7 @@ function preOrder(raw: RawSpans, linked: Linked): Order {
     // Only a cycle of parents is left unvisited: it is opened at its earliest span.
     cut.push(i);
     parent[i] = -1;
-    walk(i);
+    walk(i, 0);
   }
   return { rows, depth, end, cut: cut.map((i) => position[i]) };
 }
@@ -175,6 +195,7 @@ function columns(raw: RawSpans, linked: Linked, order: Order): Trace {
   const status = new Uint8Array(count);
   const errors = new Uint32Array(count + 1);
   const orphans: number[] = [];
+  const missing: { id: string; spans: number[] }[] = [];
   const timeless: number[] = [];
   const roots: number[] = [];
   let length = 0;
@@ -182,7 +203,12 @@ function columns(raw: RawSpans, linked: Linked, order: Order): Trace {
     const row = rows[i];
     parent[i] = linked.parent[row] < 0 ? -1 : position[linked.parent[row]];
     if (parent[i] < 0) roots.push(i);
-    if (linked.orphan[row]) orphans.push(i);
+    if (linked.orphan[row]) {
+      orphans.push(i);
+      const id = parentOf(raw, row);
+      if (missing.at(-1)?.id === id) missing.at(-1)?.spans.push(i);
+      else missing.push({ id, spans: [i] });
+    }
     start[i] = raw.start[row];
     if (Number.isNaN(start[i])) {
       start[i] = parent[i] < 0 ? 0 : start[parent[i]];
@@ -213,7 +239,7 @@ function columns(raw: RawSpans, linked: Linked, order: Order): Trace {
     status,
     errors,
     roots,
-    problems: { orphans, cycles: order.cut, duplicates: linked.duplicates, timeless },
+    problems: { orphans, missing, cycles: order.cut, duplicates: linked.duplicates, timeless },
   };
 }
 
@@ -229,6 +255,8 @@ export const spanId = (trace: Trace, span: number): string => {
   const row = trace.row[span];
   return half(trace.raw.idHigh[row]) + half(trace.raw.idLow[row]);
 };
+
+const parentOf = (raw: RawSpans, row: number): string => half(raw.parentHigh[row]) + half(raw.parentLow[row]);
 
 const half = (word: number): string => word.toString(16).padStart(8, '0');
 

@@ -1,6 +1,6 @@
 /** What the keyboard does on a trace. */
 import { neighbour } from '../../model/find';
-import { isGroup, groupOf } from '../../model/rows';
+import { firstSpan, groupOf, isGroup, isMissing } from '../../model/rows';
 import type { Command } from '../../state/keys.svelte';
 import type { TraceModel } from './model.svelte';
 
@@ -14,19 +14,20 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     const middle = s >= 0 ? model.trace.start[s] + model.trace.duration[s] / 2 : (from + to) / 2;
     return middle > from && middle < to ? middle : (from + to) / 2;
   };
-  const go = (row: number): void => {
+  const go = (row: number, by = 1): void => {
     if (model.rows.length === 0) return;
-    const code = model.rows[Math.max(0, Math.min(model.rows.length - 1, row))];
-    selectRow(model, code);
+    let at = Math.max(0, Math.min(model.rows.length - 1, row));
+    // A missing parent has nothing to select; beneath it there is always a span.
+    if (isMissing(model.rows[at])) at += at > 0 && by < 0 ? -1 : 1;
+    selectRow(model, model.rows[at]);
   };
-  const step = (by: number) => (): void => go(model.selectedRow < 0 && by > 0 ? by - 1 : model.selectedRow + by);
+  const step = (by: number) => (): void => go(model.selectedRow < 0 && by > 0 ? by - 1 : model.selectedRow + by, by);
   const jump = (spans: readonly number[], by: 1 | -1): void => {
     const next = neighbour(spans, model.selected, by);
     if (next >= 0) model.select(next);
   };
-  const shown = (): number[] => [...model.rows].map((r) => (isGroup(r) ? model.groups[groupOf(r)].first : r));
+  const shown = (): number[] => [...model.rows].filter((r) => !isMissing(r)).map((r) => firstSpan(model.raw, model.groups, r));
   const command = (keys: string[], label: string, run: () => void): Command => ({ keys, label, group: GROUP, run });
-  let level = Infinity;
   return [
     command(['/'], 'Find in this trace', find),
     command(['n'], 'Next match, or next span', () => jump(model.view.find ? model.found.spans : shown(), 1)),
@@ -42,12 +43,12 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     command(['ArrowLeft'], 'Collapse, then to the parent', () => collapse(model)),
     command(['ArrowRight'], 'Expand, then to the first child', () => expand(model)),
     command(['*'], 'Collapse or expand the selected span', () => model.selected >= 0 && model.toggle(model.selected)),
-    command(['['], 'Expand everything', () => model.collapseTo((level = Infinity))),
-    command([']'], 'Collapse everything', () => model.collapseTo((level = 0))),
-    command(['o'], 'Expand one level', () => model.collapseTo(level === Infinity ? Infinity : ++level)),
+    command(['['], 'Expand everything', () => model.collapseTo(null)),
+    command([']'], 'Collapse everything', () => model.collapseTo(0)),
+    command(['o'], 'Expand one level', () => model.view.level !== null && model.collapseTo(model.view.level + 1)),
     command(['p'], 'Collapse one level', () => {
       const deepest = model.raw.depth.reduce((a, b) => Math.max(a, b), 0);
-      model.collapseTo((level = Math.max(0, Math.min(level, deepest) - 1)));
+      model.collapseTo(Math.max(0, Math.min(model.view.level ?? Infinity, deepest) - 1));
     }),
     command(['w'], 'Zoom in', () => model.zoomAt(centre(), 0.7)),
     command(['s'], 'Zoom out', () => model.zoomAt(centre(), 1 / 0.7)),
@@ -73,7 +74,8 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
       if (isGroup(code)) model.toggleGroup(model.groups[groupOf(code)].first);
     }),
     command(['Escape'], 'Undo one step: details, find, zoom', () => {
-      if (model.selected >= 0) model.select(-1);
+      if (model.view.tab === 'flame' && (model.view.area || model.view.frame)) model.set({ area: null, near: false, frame: '' });
+      else if (model.selected >= 0) model.select(-1);
       else if (model.view.find) model.set({ find: '', only: false });
       else model.set({ zoom: null });
     }),
@@ -83,9 +85,7 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
 function selectRow(model: TraceModel, code: number): void {
   if (!isGroup(code)) return model.select(code);
   // A folded row stays folded when it is walked over; its first span lends it the selection.
-  const kept = model.unfolded;
-  model.select(model.groups[groupOf(code)].first);
-  model.unfolded = kept;
+  model.select(model.groups[groupOf(code)].first, true);
 }
 
 function collapse(model: TraceModel): void {

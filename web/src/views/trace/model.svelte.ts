@@ -11,8 +11,6 @@ import { findById, hasError, spanId, type Trace } from '../../model/trace';
 export class TraceModel {
   raw = $state.raw() as Trace;
   view = $state.raw() as TraceState;
-  collapsed = $state.raw<ReadonlySet<number>>(new Set());
-  unfolded = $state.raw<ReadonlySet<number>>(new Set());
 
   readonly skew = $derived(clockSkew(this.raw));
   readonly trace: Trace = $derived(this.view.skew && this.skew ? withShift(this.raw, this.skew.shift) : this.raw);
@@ -32,6 +30,16 @@ export class TraceModel {
   readonly #show = $derived(this.view.show);
   readonly #only = $derived(this.view.only);
   readonly only = $derived.by(() => this.#filter());
+  // What is open is known by id, in the address: it survives a reload and a trace that grows.
+  readonly #level = $derived(this.view.level);
+  readonly #toggled = $derived(this.view.toggled);
+  readonly #unfolded = $derived(this.view.unfolded);
+  readonly collapsed: ReadonlySet<number> = $derived.by(() => {
+    const out = this.#level === null ? new Set<number>() : collapsedBelow(this.raw, this.#level);
+    for (const span of this.#known(this.#toggled)) if (!out.delete(span)) out.add(span);
+    return out;
+  });
+  readonly unfolded: ReadonlySet<number> = $derived(new Set(this.#known(this.#unfolded)));
   readonly rows = $derived(
     visibleRows(this.raw, { collapsed: this.collapsed, groups: this.groups, unfolded: this.unfolded, only: this.only }),
   );
@@ -72,30 +80,41 @@ export class TraceModel {
     this.view = { ...this.view, ...part };
   }
 
-  select(span: number): void {
-    if (span >= 0) {
-      const opened = reveal(this.raw, span, this);
-      if (opened.collapsed.size !== this.collapsed.size) this.collapsed = opened.collapsed;
-      if (opened.unfolded.size !== this.unfolded.size) this.unfolded = opened.unfolded;
-    }
-    this.set({ span: span < 0 ? '' : spanId(this.raw, span) });
+  #known(list: readonly string[]): number[] {
+    return list.map((id) => findById(this.raw, id)).filter((span) => span >= 0);
+  }
+
+  /** Selects a span and opens what it is hidden in; `folded` leaves its group as it is. */
+  select(span: number, folded = false): void {
+    if (span < 0) return this.set({ span: '' });
+    const opened = reveal(this.raw, span, this);
+    const closed = [...this.collapsed].filter((s) => !opened.collapsed.has(s));
+    const first = folded ? [] : [...opened.unfolded].filter((s) => !this.unfolded.has(s));
+    this.set({
+      span: spanId(this.raw, span),
+      ...(closed.length > 0 ? { toggled: this.#flip(this.view.toggled, closed) } : {}),
+      ...(first.length > 0 ? { unfolded: this.#flip(this.view.unfolded, first) } : {}),
+    });
+  }
+
+  /** The list with each span's id added, or taken away where it was. */
+  #flip(list: readonly string[], spans: readonly number[]): string[] {
+    const out = new Set(list);
+    for (const id of spans.map((span) => spanId(this.raw, span))) if (!out.delete(id)) out.add(id);
+    return [...out];
   }
 
   toggle(span: number): void {
-    if (this.raw.end[span] === span + 1) return;
-    const next = new Set(this.collapsed);
-    if (!next.delete(span)) next.add(span);
-    this.collapsed = next;
+    if (this.raw.end[span] > span + 1) this.set({ toggled: this.#flip(this.view.toggled, [span]) });
   }
 
   toggleGroup(first: number): void {
-    const next = new Set(this.unfolded);
-    if (!next.delete(first)) next.add(first);
-    this.unfolded = next;
+    this.set({ unfolded: this.#flip(this.view.unfolded, [first]) });
   }
 
-  collapseTo(depth: number): void {
-    this.collapsed = depth === Infinity ? new Set() : collapsedBelow(this.raw, depth);
+  /** Collapses every span at `depth` or deeper, and no other; null opens all. */
+  collapseTo(depth: number | null): void {
+    this.set({ level: depth, toggled: [] });
   }
 
   /** Zooms about a moment (nanoseconds); `factor` below 1 comes closer. */
@@ -121,17 +140,6 @@ export class TraceModel {
 
   /** Takes a newer answer for the same trace; what was opened and closed stays so. */
   grow(trace: Trace): void {
-    const carry = (spans: ReadonlySet<number>): Set<number> => {
-      const out = new Set<number>();
-      for (const span of spans) {
-        const at = findById(trace, spanId(this.raw, span));
-        if (at >= 0) out.add(at);
-      }
-      return out;
-    };
-    const [collapsed, unfolded] = [carry(this.collapsed), carry(this.unfolded)];
     this.raw = trace;
-    this.collapsed = collapsed;
-    this.unfolded = unfolded;
   }
 }
