@@ -149,7 +149,10 @@ const MILLION = 1e6;
 export function inArea(frames: readonly Frame[], [from, to, top, bottom]: Area): number[] {
   return [...frames.keys()].filter((i) => {
     const { x, width, depth } = frames[i];
-    return depth >= top && depth <= bottom && x * MILLION < to && (x + width) * MILLION > from;
+    if (depth < top || depth > bottom) return false;
+    // An area of whole millionths laps over the neighbours of what it was made of by less than one.
+    const shared = Math.min((x + width) * MILLION, to) - Math.max(x * MILLION, from);
+    return shared > 0 && shared >= Math.min(1, (width * MILLION) / 2);
   });
 }
 
