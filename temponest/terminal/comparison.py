@@ -11,6 +11,7 @@ from rich.text import Text
 from temponest.client.difference import Change, Line
 from temponest.client.trace import Trace
 
+from .trimmed import Trimmed
 from .waterfall import DURATION_WIDTH, duration
 
 # A sign beside the colour, for whoever sees no colours.
@@ -53,7 +54,7 @@ def comparison(
         label.stylize(colour if line.change != "same" else "")
         table.add_row(Text(sign, colour), label, *_times(line, colour))
     headers = (_header(*one) for one in zip("AB", ids, (a, b), strict=True))
-    return Group(*headers, Text(), table, Text(), Text(_said(lines)))
+    return Trimmed(Group(*headers, Text(), table, Text(), Text(_said(lines))))
 
 
 def _header(side: str, trace_id: str, trace: Trace) -> Text:

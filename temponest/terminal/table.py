@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from .trimmed import Trimmed
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, wrap: bool = False) -> Table:
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, wrap: bool = False) -> Trimmed:
     """A table without lines. Names and values are text, never markup.
 
     Args:
@@ -31,4 +33,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, wrap:
         for cell in cells:
             cell.no_wrap = not wrap or None
         drawn.add_row(*cells)
-    return drawn
+    return Trimmed(drawn)

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from temponest.client.trace import Span, Trace
 
+from .trimmed import Trimmed
+
 # Told apart by people who do not tell red from green, on dark and light; red is kept for errors.
 COLOURS = ("cyan", "yellow", "magenta", "blue", "green", "bright_black")
 DURATION_WIDTH = len("999.9 ms")
@@ -61,15 +63,25 @@ def waterfall(trace: Trace, trace_id: str, width: int = 80) -> RenderableType:
             _bar(span, trace, bar_width, "red" if span.status == "error" else colour),
             duration(span.duration_ns),
         )
-    return Group(heading(trace, trace_id), table)
+    return Trimmed(Group(heading(trace, trace_id, width), table))
 
 
-def heading(trace: Trace, trace_id: str) -> Text:
-    """One line: the trace's id, how many spans it has over which services, and how long it took."""
+def heading(trace: Trace, trace_id: str, width: int | None = None) -> Text:
+    """The trace's id, how many spans it has over which services, and how long it took.
+
+    Args:
+        trace: with at least one span.
+        trace_id: its id.
+        width: columns of the terminal: a heading that is longer has a second line for all but the id. None
+            keeps it on one line.
+    """
     total = duration(trace.end_ns - trace.start_ns)
     count = f"{len(trace.spans)} span{'s' if len(trace.spans) != 1 else ''}"
     names = _names(trace.services, _colours(trace))
-    return Text.assemble(("Trace ", "bold"), trace_id, f"  {count} over ", *names, f" in {total}")
+    title = Text.assemble(("Trace ", "bold"), trace_id)
+    said = Text.assemble(f"{count} over ", *names, f" in {total}")
+    between = "  " if width is None or title.cell_len + 2 + said.cell_len <= width else "\n"
+    return Text.assemble(title, between, said)
 
 
 def _colours(trace: Trace) -> dict[str, str]:

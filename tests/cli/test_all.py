@@ -62,6 +62,19 @@ def test_json_is_json_and_nothing_else(name: str, nest: Nest) -> None:
 
 
 @pytest.mark.parametrize("name", ASKING)
+def test_no_line_ends_in_blanks_where_it_is_piped(name: str, nest: Nest) -> None:
+    lines = run(name, nest=nest).stdout.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_tail_keeps_the_id_whole_in_a_narrow_terminal(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("temponest.terminal.screen.PIPED_WIDTH", 60)
+    (line,) = click.unstyle(run("tail", nest=nest, FORCE_COLOR="1").stdout).splitlines()
+    assert len(line) <= 60
+    assert FIRST.hex() in line
+
+
+@pytest.mark.parametrize("name", ASKING)
 def test_no_answer_says_what_to_do_next(name: str) -> None:
     result = run(name)
     assert result.exit_code == (2 if name == "diff" else 1)

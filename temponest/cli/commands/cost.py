@@ -18,7 +18,7 @@ SAYS = {
     "server": "the request's own span",
     "metrics": "MetricsMiddleware",
     "custom": "spans of the code",
-    "deferred": "encoding spans and recording durations, after the answer",
+    "deferred": "encoding and recording, after the answer",
     "export": "sending, in threads of its own",
     "client": "asyncpg, httpx, redis, requests",
 }

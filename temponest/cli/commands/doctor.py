@@ -64,6 +64,7 @@ def command(
     from temponest.doctor.run import diagnose
     from temponest.doctor.subject import Subject
     from temponest.terminal.screen import screen
+    from temponest.terminal.trimmed import Trimmed
 
     # The library tells of bad variables in its log; here they are findings.
     log = logging.getLogger("shared.telemetry")
@@ -89,5 +90,8 @@ def command(
         console = screen()
         for line in report.for_people(result):
             # A fix stays on one line: it is there to be copied.
-            console.print(line, soft_wrap=line.plain.startswith("  fix:") or not console.is_terminal)
+            if line.plain.startswith("  fix:") or not console.is_terminal:
+                console.print(line, soft_wrap=True)
+            else:
+                console.print(Trimmed(line))
     ctx.exit(int(result.severity))

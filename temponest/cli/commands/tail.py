@@ -56,7 +56,11 @@ def _print(target: Target, one: TraceSummary) -> None:
         return
     at = datetime.fromtimestamp(one.start_ns / 1e9).astimezone().strftime("%H:%M:%S.%f")[:-3]
     took = whole_milliseconds(one.duration_ms).rjust(8)
+    # The id stays whole in a narrow terminal, as one that is cut off is of no use.
     line = Text.assemble(
-        (at, "dim"), f" {took} ", (one.service, "cyan"), f" {one.name} ", (one.trace_id, "dim")
+        (at, "dim"), " ", (one.trace_id, "dim"), f" {took} ", (one.service, "cyan"), f" {one.name}"
     )
-    target.console.print(line, soft_wrap=True)
+    if target.console.is_terminal:
+        target.console.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        target.console.print(line, soft_wrap=True)
