@@ -34,6 +34,9 @@ COMMANDS = {
 }
 
 
+OURS = {"temponest", "shared"}
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used, so that `--help` and Tab answer at once."""
 
@@ -47,7 +50,16 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        return cast("click.Command", import_module(COMMANDS[cmd_name][0]).command)
+        try:
+            return cast("click.Command", import_module(COMMANDS[cmd_name][0]).command)
+        except ModuleNotFoundError as missing:
+            if not missing.name or missing.name.partition(".")[0] in OURS:
+                raise
+            # In a service's environment, which often has click already.
+            raise click.ClickException(
+                f"{cmd_name} needs {missing.name}, which is not installed in this environment. "
+                "Use the environment of the commands, or: pip install 'temponest[nest]'"
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table's own lines: no module is loaded to print them."""

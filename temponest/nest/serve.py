@@ -160,13 +160,20 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
 
 def _describe(addresses: Addresses, receiver: Receiver) -> dict[str, object]:
     """What the pages tell somebody who has sent nothing yet."""
-    host = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
+    _, by_grpc, by_http = _places(addresses)
     refusal = receiver.counts.last_refusal
     return {
-        "otlp_grpc": f"http://{host}:{addresses.grpc}",
-        "otlp_http": f"http://{host}:{addresses.http}",
+        "otlp_grpc": by_grpc,
+        "otlp_http": by_http,
         "last_refused": {"time": receiver.counts.last_refused_at, "reason": refusal} if refusal else None,
     }
+
+
+def _places(addresses: Addresses) -> Iterator[str]:
+    """The addresses that people need: the pages, OTLP by gRPC, OTLP by HTTP."""
+    host = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
+    for port in (addresses.jaeger, addresses.grpc, addresses.http):
+        yield f"http://{host}:{port}"
 
 
 def _bind(host: str, ports: Sequence[int]) -> list[socket.socket]:
@@ -208,7 +215,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave)
     doing = [asyncio.create_task(chore()) for chore in chores]
-    log.info("the nest is ready")
+    log.info("the nest is ready: pages at %s, OTLP at %s (gRPC) and %s (HTTP)", *_places(addresses))
     try:
         await asyncio.gather(*(server.serve(sockets=[listener]) for listener, server in servers.items()))
     finally:

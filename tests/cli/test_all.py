@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import click
 import pytest
@@ -72,6 +73,26 @@ def test_tail_keeps_the_id_whole_in_a_narrow_terminal(nest: Nest, monkeypatch: p
     (line,) = click.unstyle(run("tail", nest=nest, FORCE_COLOR="1").stdout).splitlines()
     assert len(line) <= 60
     assert FIRST.hex() in line
+
+
+def test_a_command_without_its_packages_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Python's own way to say that a module cannot be had.
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.delitem(sys.modules, "temponest.cli.commands.init", raising=False)
+    result = CliRunner().invoke(main, ["init", "--help"])
+    assert result.exit_code == 1
+    assert "Error: init needs rich.console" in result.stderr
+    assert "pip install 'temponest[nest]'" in result.stderr
+
+
+def test_services_tells_requests_without_rates_from_none_at_all(
+    nest: Nest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("temponest.cli.commands.services.red", lambda _: {})
+    monkeypatch.setattr("temponest.cli.commands.services.REQUESTS", '{ name = "step 0" }')
+    assert "Requests have come" in run("services", nest=nest).stderr
+    monkeypatch.setattr("temponest.cli.commands.services.REQUESTS", '{ name = "none" }')
+    assert "No service had a request" in run("services", nest=nest).stderr
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -69,6 +69,7 @@ def test_without_an_answer_nothing_is_written(shop: Path) -> None:
 
 def test_yes_asks_nothing_and_says_what_comes_next(shop: Path) -> None:
     result = run(str(shop), "--yes", "--service-name", "cart")
+    assert "main:app is temponest-cart; TEMPONEST_SERVICE_PREFIX" in result.output
     assert "temponest serve" in result.output
     assert 'TracingMiddleware, service_name="cart"' in (shop / "main.py").read_text()
 

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from shared.telemetry.resource import service_name
 from temponest import __version__
 from temponest.init import edit
 from temponest.init.plan import ConflictError, Plan, plan
@@ -36,8 +37,12 @@ def _plain_name(ctx: click.Context, parameter: click.Parameter, name: str | None
 @click.argument("path", default=".", type=click.Path(path_type=Path))
 @click.option("--app", metavar="FILE:NAME", help="Which application, where there are several.")
 @click.option(
-    "--service-name", metavar="NAME", callback=_plain_name, help="Name in traces.  [default: the project's]"
-)
+    "--service-name",
+    "given",
+    metavar="NAME",
+    callback=_plain_name,
+    help="Name in traces.  [default: the project's]",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.option("--dry-run", is_flag=True, help="Show the diff and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; writes with --yes only.")
@@ -46,7 +51,7 @@ def command(
     ctx: click.Context,
     path: Path,
     app: str | None,
-    service_name: str | None,
+    given: str | None,
     yes: bool,
     dry_run: bool,
     as_json: bool,
@@ -61,9 +66,9 @@ def command(
     temponest init services/shop --service-name shop --dry-run
     """
     try:
-        planned = plan(path, app=app, service=service_name, version=__version__)
+        planned = plan(path, app=app, service=given, version=__version__)
     except UnsureError as problem:
-        _refuse(problem, service_name or "my-service", as_json)
+        _refuse(problem, given or "my-service", as_json)
         ctx.exit(1)
     console = screen()
     if as_json:
@@ -103,7 +108,9 @@ def _show(console: Console, planned: Plan) -> None:
 
 
 def _next(planned: Plan) -> None:
-    click.echo(f"Written. {planned.app} is {planned.service!r} from now on. Next:")
+    seen = service_name(planned.service)
+    prefix = "" if seen == planned.service else "; TEMPONEST_SERVICE_PREFIX changes the prefix"
+    click.echo(f"Written. In traces {planned.app} is {seen}{prefix}. Next:")
     click.echo("  temponest serve                  # in another terminal: receives, keeps and shows")
     click.echo("  start your service as before, and call it")
     click.echo("  http://localhost:16686           # there are its traces")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import click
 from rich.text import Text
 
 from temponest.cli.target import Target, asks
+from temponest.client.api import ApiError
 from temponest.client.prometheus import Prometheus
+from temponest.client.tempo import Tempo
 from temponest.terminal.sparkline import number
 from temponest.terminal.table import table
 
+REQUESTS = "{ kind = server }"
 SERVED = 'traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"'
 
 
@@ -70,5 +74,18 @@ def command(target: Target) -> None:
         target.print_json(as_document(found))
     elif found:
         target.console.print(table(COLUMNS, drawn(found)))
+    elif _requests_came(target.tempo):
+        click.echo("Requests have come, but no rates yet. Try again in ten seconds.", err=True)
     else:
-        click.echo("No service was seen in the last five minutes. Is anything sent here? temponest doctor")
+        click.echo(
+            "No service had a request in the last five minutes. Is anything sent here? temponest doctor",
+            err=True,
+        )
+
+
+def _requests_came(tempo: Tempo) -> bool:
+    """Whether there are traces of requests; rates take two samples longer. False where no Tempo answers."""
+    now = int(time.time())
+    with suppress(ApiError):
+        return bool(tempo.search(REQUESTS, limit=1, start=now - 300, end=now + 5))
+    return False
