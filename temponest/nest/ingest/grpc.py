@@ -15,7 +15,7 @@ from . import status
 from .errors import Refused
 from .inflate import inflate
 from .partial import Partial
-from .receiver import Receiver, refusal
+from .receiver import Claim, Receiver, refusal
 
 SERVICES = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -26,8 +26,8 @@ SERVICES = {
 # Requests wait for the log together, so a few threads keep it busy; more would only hold more bodies.
 THREADS = 8
 
-# A message as it comes over the wire, compressed or not. Each thread holds one that nobody has counted yet;
-# the Collector's own default is a quarter of it.
+# A message as it comes over the wire, compressed or not. gRPC holds it three times while it hands it over,
+# and each thread may be at that before anybody could count it. The Collector's default is a quarter of it.
 MAX_MESSAGE = 16 * MIB
 
 # An empty Export*ServiceResponse: everything was accepted (OTLP, "Full Success").
@@ -75,7 +75,9 @@ def _export(receiver: Receiver, signal: Signal) -> _Handler:
     def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         try:
             receiver.authorize(_authorization(context))
-            partial = _take(receiver, signal, next(messages, b""))
+            with receiver.claim() as claim:
+                # No name is given to the message, so it is not held beside what came of it.
+                partial = _take(receiver, signal, _plain(receiver, claim, next(messages, b"")))
         except Refused as refused:
             receiver.count(refused)
             context.set_trailing_metadata((("grpc-status-details-bin", status.encode(refused)),))
@@ -93,15 +95,17 @@ def _authorization(context: grpc.ServicerContext) -> bytes:
     return b""
 
 
-def _take(receiver: Receiver, signal: Signal, body: bytes) -> Partial | None:
-    with receiver.claim() as claim:
-        claim.grow(len(body))
-        plain = inflate(body, _encoding(body), receiver.max_body, claim.grow)
-        try:
-            future, partial = receiver.accept(signal, plain)
-            future.result()
-        except (Full, Closed) as error:
-            raise refusal(error) from None
+def _plain(receiver: Receiver, claim: Claim, message: bytes) -> bytes | bytearray:
+    claim.grow(len(message))
+    return inflate(message, _encoding(message), receiver.max_body, claim.grow)
+
+
+def _take(receiver: Receiver, signal: Signal, plain: bytes | bytearray) -> Partial | None:
+    try:
+        future, partial = receiver.accept(signal, plain)
+        future.result()
+    except (Full, Closed) as error:
+        raise refusal(error) from None
     return partial
 
 

@@ -103,29 +103,30 @@ def _prepare(
     signal: Signal,
     media_type: str,
     encoding: str,
-    body: bytes,
+    body: bytearray,
     limit: int,
 ) -> tuple[Future[None], Partial | None]:
     plain = inflate(body, encoding, limit, claim.grow)
+    if plain is not body:
+        # The caller holds it to the end; what was received is not to be kept beside what came of it.
+        body.clear()
     if media_type == JSON:
         claim.grow(len(plain) * JSON_TIMES)
     return receiver.accept(signal, plain, json=media_type == JSON)
 
 
-async def _read(claim: Claim, request: Request, limit: int) -> bytes:
+async def _read(claim: Claim, request: Request, limit: int) -> bytearray:
     """The whole body, claimed piece by piece."""
-    pieces: list[bytes] = []
-    size = 0
+    body = bytearray()
     try:
         async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
+            if len(body) + len(piece) > limit:
                 raise too_large(limit)
             claim.grow(len(piece))
-            pieces.append(piece)
+            body += piece
     except ClientDisconnect:
         raise Refused(Code.INVALID_ARGUMENT, 400, "the sender left before the end of the body") from None
-    return b"".join(pieces)
+    return body
 
 
 def _refusal(refused: Refused, media_type: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import TypeAlias
 
 import zstandard
 
@@ -13,7 +14,9 @@ from .errors import Refused, malformed, too_large
 _PIECE = 256 * 1024
 
 
-def inflate(body: bytes, encoding: str, limit: int, claim: Callable[[int], None]) -> bytes | bytearray:
+def inflate(
+    body: bytes | bytearray, encoding: str, limit: int, claim: Callable[[int], None]
+) -> bytes | bytearray:
     """The decoded body.
 
     Args:
@@ -64,22 +67,29 @@ class _Pieces:
         return bytes(self._plain) if len(self._plain) <= _PIECE * 4 else self._plain
 
 
-def _zlib(window_bits: int) -> Callable[[bytes, _Pieces], bytes | bytearray]:
-    def decode(body: bytes, pieces: _Pieces) -> bytes | bytearray:
+_Decode: TypeAlias = Callable[[bytes | bytearray, _Pieces], bytes | bytearray]
+
+
+def _zlib(window_bits: int) -> _Decode:
+    def decode(body: bytes | bytearray, pieces: _Pieces) -> bytes | bytearray:
         decoder = zlib.decompressobj(window_bits)
-        rest = body
+        at, rest = 0, b""
         while not decoder.eof:
+            # A decoder hands back a copy of what it did not read, so it is given no more than it soon reads.
+            if not rest:
+                rest = bytes(body[at : at + _PIECE])
+                at += len(rest)
             piece = decoder.decompress(rest, _PIECE)
-            rest = decoder.unconsumed_tail
             if not piece and not rest:
                 raise EOFError("it ends in the middle")
+            rest = decoder.unconsumed_tail
             pieces.add(piece)
         return pieces.join()
 
     return decode
 
 
-def _zstd(body: bytes, pieces: _Pieces) -> bytes | bytearray:
+def _zstd(body: bytes | bytearray, pieces: _Pieces) -> bytes | bytearray:
     # The window bounds what a frame may make the decoder allocate.
     reader = zstandard.ZstdDecompressor(max_window_size=pieces.limit).stream_reader(body)
     while piece := reader.read(_PIECE):

@@ -19,6 +19,7 @@ from . import decode
 from .errors import Refused, busy, not_allowed, too_much
 from .partial import Partial
 from .split import split
+from .spool import Spool
 
 # The OTLP specification recommends this limit after decompression.
 MAX_BODY = 64 * MIB
@@ -30,7 +31,6 @@ PART_BYTES = MIB
 # Parts after the first wait for room in the queue, which empties by megabytes a second; a sender's own time
 # for a request is ten seconds in most SDKs.
 _PART_PATIENCE = 10.0
-_PART_PAUSE = 0.02
 
 # A request waits so long for room in the queue before it is refused, if few do already. A refused one is sent
 # again and costs twice; but threads that wait are none that could take the request of a quiet service.
@@ -38,7 +38,15 @@ _PATIENCE = 1.0
 _PATIENT = 4
 
 # Bytes of requests that are received or inflated and neither kept nor refused yet.
-IN_FLIGHT = 32 * MIB
+IN_FLIGHT = 24 * MIB
+
+# A request that holds more than this part of them is large. One is taken at a time, and does not count: it
+# keeps nobody else out, and nobody else has it refused.
+_LARGE = 1 / 3
+
+# A part of a large request waits on disk until no more than this is in the queue, so that batches stay small
+# and others find room.
+_PARTS_WAITING = 4 * MIB
 
 
 @dataclass(slots=True)
@@ -55,17 +63,17 @@ class Counts:
 class Claim:
     """Bytes of one request, as it was received and as it was inflated, counted as in flight."""
 
-    __slots__ = ("_receiver", "_size")
+    __slots__ = ("_receiver", "size")
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        self._size = 0
+        self.size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._receiver.release(self._size)
+        self._receiver.release(self)
 
     def grow(self, size: int) -> None:
         """Count `size` more bytes.
@@ -73,8 +81,7 @@ class Claim:
         Raises:
             Refused: too much is in flight already.
         """
-        self._receiver.reserve(size, self._size)
-        self._size += size
+        self._receiver.reserve(self, size)
 
 
 class Receiver:
@@ -83,7 +90,8 @@ class Receiver:
     Args:
         store: takes what passes.
         max_body: bytes of one request after decompression.
-        in_flight: bytes of all requests that are neither kept nor refused yet; a larger one is taken alone.
+        in_flight: bytes of all requests that are neither kept nor refused yet; of large ones there is one at
+            a time besides.
         token: what every sender must show; None asks for none.
     """
 
@@ -102,6 +110,7 @@ class Receiver:
         self._token = token and f"Bearer {token}".encode()
         self._guard = threading.Lock()
         self._held = 0
+        self._large: Claim | None = None
         self._patient = threading.Semaphore(_PATIENT)
 
     def authorize(self, authorization: bytes) -> None:
@@ -113,25 +122,33 @@ class Receiver:
         if self._token and not hmac.compare_digest(authorization, self._token):
             raise not_allowed()
 
-    def reserve(self, size: int, own: int = 0) -> None:
-        """Count `size` bytes as in flight; every `reserve` is followed by one `release`.
-
-        Args:
-            size: bytes.
-            own: what the same request has reserved before.
+    def reserve(self, claim: Claim, size: int) -> None:
+        """Count `size` more bytes of a request as in flight; see `Claim`.
 
         Raises:
-            Refused: too much of others is in flight.
+            Refused: too much of others is in flight, or another large request.
         """
         with self._guard:
-            if self._held > own and self._held + size > self._in_flight:
-                raise too_much("too many large requests at once; try again", 1.0, "memory")
-            self._held += size
+            after = claim.size + size
+            if self._large is not claim:
+                if after > self._in_flight * _LARGE:
+                    if self._large is not None:
+                        raise too_much("another large request is being taken; try again", 1.0, "memory")
+                    self._large = claim
+                    self._held -= claim.size
+                elif self._held + size > self._in_flight:
+                    raise too_much("too many requests at once; try again", 1.0, "memory")
+                else:
+                    self._held += size
+            claim.size = after
 
-    def release(self, size: int) -> None:
+    def release(self, claim: Claim) -> None:
         """Give back what was reserved."""
         with self._guard:
-            self._held -= size
+            if self._large is claim:
+                self._large = None
+            else:
+                self._held -= claim.size
 
     def claim(self) -> Claim:
         """What one request holds of the bytes in flight, given back at the end of a `with` block."""
@@ -144,7 +161,7 @@ class Receiver:
 
         Args:
             signal: what it holds.
-            body: in protobuf, or in JSON.
+            body: in protobuf, or in JSON; a large one is emptied.
             json: which of the two.
 
         Returns:
@@ -162,10 +179,17 @@ class Receiver:
         try:
             if len(body) <= PART_BYTES:
                 return self._append(signal, bytes(body)), partial
-            # Twice through the parts rather than holding all: nothing is kept of a request with a bad part.
-            told = [decode.check(signal, part)[1] for part in split(body, PART_BYTES)]
-            parts = (decode.check(signal, part)[0] for part in split(body, PART_BYTES))
-            return self._append_all(signal, parts), partial or Partial.together(told)
+            # Nothing is kept of a request with a bad part.
+            with Spool(self._store.folder) as spool:
+                told = []
+                for part in split(body, PART_BYTES):
+                    good, one = decode.check(signal, part)
+                    spool.add(good)
+                    told.append(one)
+                if isinstance(body, bytearray):
+                    # The caller holds it to the end.
+                    body.clear()
+                return self._append_all(signal, spool), partial or Partial.together(told)
         except (Full, Closed) as error:
             raise refusal(error) from None
 
@@ -182,15 +206,9 @@ class Receiver:
         deadline = time.monotonic() + _PART_PATIENCE
         futures: list[Future[None]] = []
         for part in parts:
-            while True:
-                try:
-                    futures.append(self._store.append(signal, part))
-                    break
-                except Full:
-                    # Nothing waits for a request that is refused at once.
-                    if not futures or time.monotonic() > deadline:
-                        raise
-                    time.sleep(_PART_PAUSE)
+            # Nothing waits for a request that is refused at once.
+            patience = max(0.0, deadline - time.monotonic()) if futures else 0.0
+            futures.append(self._store.append(signal, part, patience, _PARTS_WAITING))
         for future in futures[:-1]:
             future.result()
         return futures[-1]

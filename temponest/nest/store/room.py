@@ -32,18 +32,22 @@ class Room:
         """Bytes that are taken."""
         return self._taken
 
-    def take(self, body: bytes, patience: float = 0.0) -> None:
+    def take(self, body: bytes, patience: float = 0.0, most: int | None = None) -> None:
         """Take room for a body; one that is larger than all there is gets it when it is alone.
 
         Args:
             body: what is to wait.
             patience: seconds to wait for room; a body that is refused comes again and costs twice.
+            most: bytes that may be taken with this body, where that is to be less than usual; for it the body
+                waits, but is not refused.
 
         Raises:
             Full: there is none; or what is left is for services of which nothing waits.
         """
         owner, size = owner_of(body), len(body)
         with self._changed:
+            if most is not None:
+                self._changed.wait_for(lambda: not self._taken or self._taken + size <= most, patience)
             self._changed.wait_for(lambda: self._lack(owner, size) is None, patience)
             lack = self._lack(owner, size)
             if lack is not None:

@@ -137,13 +137,21 @@ class Store:
         self._writer.start()
         self._committer.start()
 
-    def append(self, signal: Signal, body: bytes, patience: float = 0.0) -> Future[None]:
+    @property
+    def folder(self) -> Path:
+        """Where everything of it is."""
+        return self._layout.folder
+
+    def append(
+        self, signal: Signal, body: bytes, patience: float = 0.0, most: int | None = None
+    ) -> Future[None]:
         """Keep one OTLP `Export*ServiceRequest`, already checked; the future is done once it is durable.
 
         Args:
             signal: what it holds.
             body: in protobuf.
             patience: seconds that the call waits for room in the queue.
+            most: bytes that may be in the queue then, where the body can do with less room than there is.
 
         Raises:
             Full: too much is waiting to be decoded, or the disk is full; try again later.
@@ -153,7 +161,7 @@ class Store:
         if committer is None:
             raise Closed(f"the store in {self._layout.folder} is not running")
         try:
-            self._writer.room.take(body, patience)
+            self._writer.room.take(body, patience, most)
         except Full:
             with self._guard:
                 self._refused += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import uvicorn
 
 from temponest.nest.ingest import grpc as grpc_receiver
 from temponest.nest.ingest import http as http_receiver
-from temponest.nest.ingest.receiver import Receiver
+from temponest.nest.ingest.receiver import IN_FLIGHT, Receiver
 from temponest.nest.model.source import SpanSource
 from temponest.nest.store.limits import Limits
 from temponest.nest.store.store import Store
@@ -38,6 +39,16 @@ class Nest:
         """Everything acknowledged before the call."""
         self.store.flush()
         return self.store.spans
+
+
+@contextlib.contextmanager
+def in_flight(receiver: Receiver, size: int) -> Iterator[None]:
+    """So many bytes of other requests, none of them large, for as long as a `with` lasts."""
+    piece = IN_FLIGHT // 4
+    with contextlib.ExitStack() as others:
+        for begin in range(0, size, piece):
+            others.enter_context(receiver.claim()).grow(min(piece, size - begin))
+        yield
 
 
 @pytest.fixture(scope="module")

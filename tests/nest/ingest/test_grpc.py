@@ -20,7 +20,7 @@ from temponest.nest.ingest.receiver import IN_FLIGHT, Receiver
 from temponest.nest.model.signal import Signal
 from temponest.nest.store.errors import Full
 
-from .conftest import MAX_BODY, Nest
+from .conftest import MAX_BODY, Nest, in_flight
 from .messages import request
 
 
@@ -80,12 +80,8 @@ def test_a_request_that_is_too_large_is_refused(nest: Nest) -> None:
 
 def test_a_bomb_is_refused_for_the_room_it_takes_before_it_is_inflated(nest: Nest) -> None:
     """Many small messages that inflate to megabytes each must not be megabytes all at once."""
-    nest.receiver.reserve(IN_FLIGHT - MAX_BODY // 4)
-    try:
-        with pytest.raises(grpc.RpcError) as refused:
-            export(nest, bytes(MAX_BODY), compression=grpc.Compression.Gzip)
-    finally:
-        nest.receiver.release(IN_FLIGHT - MAX_BODY // 4)
+    with in_flight(nest.receiver, IN_FLIGHT - MAX_BODY // 4), pytest.raises(grpc.RpcError) as refused:
+        export(nest, bytes(MAX_BODY), compression=grpc.Compression.Gzip)
     code, status = refusal(refused.value)
     retry = error_details_pb2.RetryInfo()
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED

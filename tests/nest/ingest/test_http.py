@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from temponest.nest.ingest.errors import Refused
 from temponest.nest.ingest.http import create_app
 from temponest.nest.ingest.receiver import IN_FLIGHT, PART_BYTES, Receiver
 from temponest.nest.store.errors import Full
 
-from .conftest import MAX_BODY, Nest
+from .conftest import MAX_BODY, Nest, in_flight
 from .messages import json_request, request
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -145,42 +146,37 @@ def test_a_full_store_is_503_with_the_time_to_wait(nest: Nest, monkeypatch: pyte
 
 def test_too_many_bytes_at_once_are_refused_and_given_back(nest: Nest) -> None:
     body = request(secrets.token_bytes(16)).SerializeToString()
-    nest.receiver.reserve(IN_FLIGHT)
-    try:
+    with in_flight(nest.receiver, IN_FLIGHT):
         refused = post(nest, body)
-    finally:
-        nest.receiver.release(IN_FLIGHT)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert post(nest, body).status_code == 200
 
 
-def test_a_request_larger_than_what_may_be_in_flight_is_taken_alone(nest: Nest) -> None:
-    with Receiver(nest.store, in_flight=10).claim() as claim:
-        claim.grow(11)
-        claim.grow(11)
+def test_one_large_request_is_taken_at_a_time_and_keeps_no_small_one_out(nest: Nest) -> None:
+    receiver = Receiver(nest.store, in_flight=30)
+    with receiver.claim() as large, receiver.claim() as small, receiver.claim() as other:
+        large.grow(1000)
+        small.grow(10)
+        with pytest.raises(Refused, match="another large request"):
+            other.grow(11)
+    with receiver.claim() as large:
+        large.grow(1000)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 def test_what_is_inflated_counts_as_in_flight_and_is_given_back(nest: Nest, encoding: str) -> None:
     """A bomb is refused for the room it takes while it grows, however small it arrives."""
     body = ENCODINGS[encoding](bytes(MAX_BODY))
-    nest.receiver.reserve(IN_FLIGHT - MAX_BODY // 2)
-    try:
+    with in_flight(nest.receiver, IN_FLIGHT - MAX_BODY // 2):
         refused = post(nest, body, Content_Encoding=encoding).status_code
-    finally:
-        nest.receiver.release(IN_FLIGHT - MAX_BODY // 2)
-    nest.receiver.reserve(IN_FLIGHT)
-    nest.receiver.release(IN_FLIGHT)
-    assert refused == 429
+    with in_flight(nest.receiver, IN_FLIGHT):
+        assert refused == 429
 
 
 def test_json_counts_as_the_memory_that_reading_it_takes(nest: Nest) -> None:
     content = json.dumps(json_request(secrets.token_bytes(16))).encode()
-    nest.receiver.reserve(IN_FLIGHT - 5 * len(content))
-    try:
+    with in_flight(nest.receiver, IN_FLIGHT - 5 * len(content)):
         refused = post(nest, content, Content_Type="application/json").status_code
-    finally:
-        nest.receiver.release(IN_FLIGHT - 5 * len(content))
     assert (refused, post(nest, content, Content_Type="application/json").status_code) == (429, 200)
 
 

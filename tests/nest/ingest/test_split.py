@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from temponest.nest.ingest import split as splitting
 from temponest.nest.ingest.errors import Refused
 from temponest.nest.ingest.split import split
+from temponest.nest.ingest.spool import Spool
 
 from .messages import request
 
@@ -68,3 +70,17 @@ def test_millions_of_empty_parts_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(splitting, "MOST_FIELDS", 1000)
     with pytest.raises(Refused, match="1,000 parts"):
         list(split(b"\x0a\x00" * 1001, 100))
+
+
+def test_a_spool_gives_back_every_part_and_leaves_no_file(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        for part in (b"one", b"", b"x" * 100_000):
+            spool.add(part)
+        assert list(spool) == [b"one", b"", b"x" * 100_000]
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_a_spool_is_a_refusal_to_be_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no room on disk") as refused:
+        Spool(tmp_path / "missing")
+    assert (refused.value.http, refused.value.retry_after) == (503, 5.0)
