@@ -153,3 +153,16 @@ def test_a_search_is_copied_as_curl(page: Page) -> None:
     command = page.evaluate("navigator.clipboard.readText()")
     assert command.startswith("curl -G 'http://127.0.0.1:")
     assert """--data-urlencode 'q={ name = "it'\\''s" } with (most_recent=true)'""" in command
+
+
+def test_each_result_names_its_services_with_their_spans_and_errors(page: Page, standin: StandIn) -> None:
+    spans = [spans for spans in standin.traces.values() if spans[0].error][-1]
+    page.goto("/?q=%7B+status+%3D+error+%7D")
+    row = page.get_by_role("row").filter(has=page.locator(f'a[href^="/trace/{spans[0].trace_id.hex()}"]'))
+    mine = [s for s in spans if s.service == "temponest-agents"]
+    errors = sum(bool(s.error) for s in spans)
+    if page.viewport_size and page.viewport_size["width"] < 900:
+        expect(row).to_contain_text(f"temponest-agents, {len(spans)} spans, {errors} errors")
+    else:
+        chip = row.locator(".chip").filter(has_text="temponest-agents")
+        expect(chip).to_have_text(re.compile(rf"temponest-agents\s*{len(mine)}\s*{errors}!"))

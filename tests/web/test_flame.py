@@ -86,3 +86,9 @@ def test_the_frame_and_the_weight_survive_a_reload(graph: Page) -> None:
     expect(graph.get_by_role("table", name="Called by")).to_contain_text("POST /api/v1/agents/{agent_id}/run")
     graph.get_by_role("button", name="Whole trace").click()
     expect(graph.get_by_role("table", name="Called by")).to_have_count(0)
+
+
+def test_find_dims_every_frame_that_does_not_match(graph: Page) -> None:
+    graph.get_by_role("searchbox", name="Find in this trace").fill("step search")
+    expect(frame(graph, "step search")).to_have_css("opacity", "1")
+    expect(frame(graph, "step plan")).to_have_css("opacity", "0.25")

@@ -331,3 +331,39 @@ def test_metrics_offer_panels_to_start_with(page: Page) -> None:
     expect(page.get_by_role("figure", name="http_server_request_duration_seconds_count")).to_be_visible()
     page.get_by_role("button", name=re.compile(r"^All \d")).click()
     expect(page.get_by_role("combobox", name=re.compile("PromQL of panel"))).to_have_count(5)
+
+
+def test_an_edge_of_the_map_leads_to_its_traces(page: Page) -> None:
+    page.goto("/services")
+    edge = page.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
+    edge.focus()
+    edge.press("Enter")
+    query = page.get_by_role("combobox", name="TraceQL query")
+    expect(query).to_have_value(
+        '{ resource.service.name = "temponest-agents" } > { resource.service.name = "temponest-auth" }'
+    )
+    expect(page.get_by_role("table", name="Traces").locator("tbody tr").first).to_be_visible()
+
+
+def test_services_are_sorted_by_impact(page: Page) -> None:
+    page.goto("/services?by=route")
+    table = page.get_by_role("table", name="Rate, errors and duration")
+    expect(table.locator("tbody tr").first).to_contain_text("/run")
+    expect(table.get_by_role("columnheader", name="Impact")).to_have_attribute("aria-sort", "descending")
+    table.get_by_role("button", name="p95").click()
+    expect(table.get_by_role("columnheader", name="p95")).to_have_attribute("aria-sort", "descending")
+
+
+def test_the_tail_is_filtered(page: Page, standin: StandIn) -> None:
+    newest = max(standin.traces.values(), key=lambda spans: spans[0].start)
+    page.goto("/live")
+    table = page.get_by_role("table", name="Traces as they arrive")
+    expect(table.locator("tbody tr").first).to_be_visible()
+    query = page.get_by_role("combobox", name="Filter by TraceQL")
+    query.fill('{ name = "no such name" }')
+    query.press("Enter")
+    expect(table.locator("tbody tr a")).to_have_count(0)
+    query.fill(f'{{ name = "{newest[0].name}" }}')
+    query.press("Enter")
+    expect(table.locator("tbody tr").first).to_contain_text(newest[0].name)
+    expect(page).to_have_url(re.compile(r"/live\?q="))

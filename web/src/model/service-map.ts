@@ -1,6 +1,7 @@
 /** Who calls whom: edges between services, and where each is drawn. */
 import { Graph, layout } from '@dagrejs/dagre';
 import { showValue } from './show';
+import { quote } from './traceql';
 import { CLIENT, detailOf, hasError, serviceOf, type Trace } from './trace';
 
 export interface Edge {
@@ -65,6 +66,14 @@ function peerOf(trace: Trace, span: number): string {
     if (found) return showValue(found.value);
   }
   return '';
+}
+
+/** The TraceQL query of an edge: calls that the other service answered, or calls to a peer that sends no spans itself. */
+export function edgeQuery(edge: Edge, services: readonly string[]): string {
+  const client = `resource.service.name = ${quote(edge.client)}`;
+  const server = quote(edge.server);
+  if (services.includes(edge.server)) return `{ ${client} } > { resource.service.name = ${server} }`;
+  return `{ ${client} && kind = client && (${PEER_KEYS.map((key) => `span.${key} = ${server}`).join(' || ')}) }`;
 }
 
 export interface PlacedNode {
