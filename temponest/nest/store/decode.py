@@ -20,10 +20,17 @@ class Decoder:
     Args:
         columns: how many attributes may have a column of their own until `renew` is called.
         pause: called between steps that take some milliseconds.
+        asked: whether steps are to be as short as they can be, although all together take longer then.
     """
 
-    def __init__(self, columns: int, pause: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        columns: int,
+        pause: Callable[[], None] = lambda: None,
+        asked: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._pause = pause
+        self._asked = asked
         self._wire = Wire()
         self._attributes = AttributeColumns(self._wire, columns)
         self.dropped = 0
@@ -39,7 +46,7 @@ class Decoder:
         Raises:
             ValueError: one of the bodies is no `ExportTraceServiceRequest`; none was taken.
         """
-        resource_spans = self._wire.requests(bodies).flatten()
+        resource_spans = self._wire.requests(bodies, self._pause if self._asked() else None).flatten()
         self._pause()
         scope_lists = resource_spans.field("scope_spans")
         scope_spans = scope_lists.flatten()

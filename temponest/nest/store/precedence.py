@@ -1,6 +1,6 @@
 """Who asks goes first: work that can wait pauses meanwhile, but never falls behind for it.
 
-Questions and decoding share one interpreter. A question needs it for moments, dozens of times, and each time
+Questions and ingest share one interpreter. A question needs it for moments, dozens of times, and each time
 it would wait for a thread that is busy with thousands of spans.
 """
 
@@ -23,6 +23,11 @@ class Precedence:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._under_way = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether a question is under way."""
+        return self._under_way > 0
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
@@ -53,6 +58,11 @@ class Worker:
     def __init__(self, precedence: Precedence) -> None:
         self._precedence = precedence
         self._since = time.monotonic()
+
+    @property
+    def asked(self) -> bool:
+        """Whether a question is under way, so that steps are to be short."""
+        return self._precedence.asked
 
     def begin(self) -> None:
         """There is work: what was before was no step."""

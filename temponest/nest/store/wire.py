@@ -7,7 +7,7 @@ attribute is then decoded once however often it occurs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import ptars
 import pyarrow as pa
@@ -82,6 +82,9 @@ _ANY_VALUE = (
     (7, "bytes", _BYTES),
 )
 
+# The decoder keeps the interpreter for itself while it decodes: a millisecond or so for this many bytes.
+_STEP_BYTES = 1024 * 1024
+
 
 def _file() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(
@@ -117,13 +120,23 @@ class Wire:
         self._key_value = pool.get_for_message(messages["KeyValue"])
         self._status = pool.get_for_message(messages["Status"])
 
-    def requests(self, bodies: Sequence[bytes]) -> pa.ListArray:
+    def requests(self, bodies: Sequence[bytes], between: Callable[[], None] | None = None) -> pa.ListArray:
         """`ExportTraceServiceRequest` bodies as resource spans, one list a body.
+
+        Args:
+            bodies: the messages.
+            between: called after steps of a megabyte; by default all is one step.
 
         Raises:
             ValueError: one of the bodies is no such message.
         """
-        return self._request.list_to_record_batch(list(bodies)).column(0)
+        if between is None:
+            return self._request.list_to_record_batch(list(bodies)).column(0)
+        made: list[pa.ListArray] = []
+        for step in _steps(bodies):
+            made.append(self._request.list_to_record_batch(step).column(0))
+            between()
+        return pa.concat_arrays(made) if made else self.requests(bodies)
 
     def log_requests(self, bodies: Sequence[bytes]) -> pa.ListArray:
         """`ExportLogsServiceRequest` bodies as resource logs, one list a body.
@@ -146,3 +159,16 @@ class Wire:
         """`Status` messages as codes and messages."""
         batch = self._status.array_to_record_batch(encoded)
         return batch.column(1), batch.column(0)
+
+
+def _steps(bodies: Sequence[bytes]) -> Iterator[list[bytes]]:
+    step: list[bytes] = []
+    size = 0
+    for body in bodies:
+        step.append(body)
+        size += len(body)
+        if size >= _STEP_BYTES:
+            yield step
+            step, size = [], 0
+    if step:
+        yield step

@@ -43,7 +43,7 @@ class Writer:
         self.consumers: dict[Signal, Consumer] = {}
         self.listeners: list[Listener] = []
         self._worker = worker
-        self._decoder = Decoder(limits.columns, worker.give_way)
+        self._decoder = Decoder(limits.columns, worker.give_way, lambda: worker.asked)
         self._log_decoder = LogDecoder(limits.columns)
         self._changed = threading.Condition()
         self.room = Room(limits.queue_bytes)
