@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temponest.nest.promql.errors import ParseError, QueryError
 from temponest.nest.promql.parse import parse
 from temponest.nest.promql.parser import Parser
+from temponest.nest.promql.tokens import Kind, tokens, unquoted
 
 from .printed import meaning, printed
 
@@ -55,7 +59,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         inner.map("({})".format),
         st.tuples(st.sampled_from(["-", "+"]), inner).map("".join),
         st.tuples(inner, st.sampled_from(_OPERATORS), _MATCHINGS, inner).map(" ".join),
-        st.tuples(st.sampled_from(["rate", "abs", "vector", "LAST_over_time"]), inner).map(
+        st.tuples(st.sampled_from(["rate", "abs", "vector", "last_over_time"]), inner).map(
             lambda both: f"{both[0]}({both[1]})"
         ),
         st.tuples(inner, inner).map(lambda both: f"histogram_quantile({both[0]}, {both[1]})"),
@@ -71,6 +75,7 @@ _EXPRESSIONS = st.recursive(
     _larger,
     max_leaves=8,
 )
+_OPTIONAL = {"by", "without", "ignoring", "on", "fill", "fill_left", "fill_right", "inf", "nan"}
 _PIECES = [
     *'{}()[],=~!"`:@-+*/^<>#\n ',
     "up",
@@ -89,6 +94,7 @@ _PIECES = [
 ]
 
 
+@settings(max_examples=300)
 @given(_EXPRESSIONS)
 def test_an_expression_printed_and_read_again_means_the_same_and_prints_the_same(query: str) -> None:
     tree = Parser(query).parse()
@@ -96,8 +102,36 @@ def test_an_expression_printed_and_read_again_means_the_same_and_prints_the_same
     again = Parser(text).parse()
     assert meaning(again) == meaning(tree)
     assert printed(again) == text
+    assert _words(text) == _words(query)
 
 
+@pytest.mark.parametrize(
+    ("query", "bracketed"),
+    [
+        ("a + b * c", "a{} + (b{} * c{})"),
+        ("a - b - c", "(a{} - b{}) - c{}"),
+        ("a ^ b ^ c", "a{} ^ (b{} ^ c{})"),
+        ("-a ^ b", "-(a{} ^ b{})"),
+        ("-a * b", "(-a{}) * b{}"),
+        ("a % b atan2 c", "(a{} % b{}) atan2 c{}"),
+        ("a or b and c unless d == e + f", "a{} or ((b{} and c{}) unless (d{} == (e{} + f{})))"),
+        ("a < bool on (x) b > c", "(a{} < bool on (x) b{}) > c{}"),
+        ("a[5m] offset 1h", "a{}[300000ms] offset 3600000ms"),
+        ("sum(a) by (x) ^ 2", "sum by (x) (a{}) ^ 2.0"),
+    ],
+)
+def test_operators_bind_as_tight_as_prometheus_documents(query: str, bracketed: str) -> None:
+    assert printed(Parser(query).parse()).replace("  ", " ") == bracketed
+
+
+def _words(query: str) -> Counter[str]:
+    """The names and strings of a query, but for those that an empty clause adds or leaves out."""
+    found = [one for one in tokens(query) if one.kind in {Kind.NAME, Kind.STRING}]
+    texts = (unquoted(one, query) if one.kind is Kind.STRING else one.text.lower() for one in found)
+    return Counter(text for text in texts if text not in _OPTIONAL)
+
+
+@settings(max_examples=300)
 @given(_EXPRESSIONS)
 def test_what_the_types_do_not_allow_is_refused_with_its_place(query: str) -> None:
     _read_or_refused(query)
