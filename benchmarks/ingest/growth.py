@@ -87,7 +87,7 @@ def measure(name: str, spans: int, *, compress: bool = False, steady: int = STEA
             result.steady = _meanwhile(receiver, load, known, steady)
             result.full = _meanwhile(receiver, load, known, 0)
             result.peak_mb = receiver.usage().peak_mb
-            result.bytes_per_span = receiver.bytes_per_span()
+            result.bytes_per_span = receiver.bytes_per_row()
             result.stop_s = receiver.stop()
             result.ready_s = receiver.start()
         finally:

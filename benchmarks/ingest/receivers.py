@@ -128,8 +128,8 @@ class Receiver:
         """Bytes of everything in the folder, logs included."""
         return _bytes(self.folder)
 
-    def bytes_per_span(self) -> float:
-        """Bytes a span of what is written for good: segments or complete blocks, without the log."""
+    def bytes_per_row(self) -> float:
+        """Bytes a span or log record that are written for good: segments or complete blocks."""
         if self.name == "nest":
             rows = size = 0
             for path in (self.folder / "segments").glob("*.parquet"):

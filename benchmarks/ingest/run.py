@@ -1,8 +1,8 @@
 """`python -m benchmarks ingest`: one load for the nest and, when its binary is on PATH, Grafana Tempo.
 
 First both in turn, small and large requests, plain and gzip, with the ratios; then each filled to the sizes
-given, with every question asked; and with --sustained, minutes without a pause. All by OTLP/gRPC over four
-connections.
+given, with every question asked; with --sustained, minutes without a pause; with --logs, log records. All by
+OTLP/gRPC over four connections.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .compare import compare
 from .growth import STEADY, measure
+from .log_load import measure_logs
 from .plot import plot
 from .receivers import present
 from .sustained import sustain
@@ -36,6 +37,9 @@ def main(options: Sequence[str]) -> None:
     parser.add_argument("--gzip", action="store_true", help="compress requests while filling")
     parser.add_argument("--sustained", type=float, default=0, metavar="SECONDS", help="load without a pause")
     parser.add_argument("--rate", type=int, default=0, help="spans a second of that; 0: as many as are taken")
+    parser.add_argument(
+        "--logs", type=int, default=0, metavar="RECORDS", help="fill a nest with log records, too"
+    )
     parser.add_argument("--only", choices=present(), action="append", help="leave out the other receiver")
     parser.add_argument("--json", type=Path, help="keep the figures in a file")
     parser.add_argument("--plot", type=Path, help="draw the growth as SVG")
@@ -52,6 +56,8 @@ def main(options: Sequence[str]) -> None:
     if chosen.sustained:
         for name in names:
             sustain(name, chosen.sustained, chosen.rate)
+    if chosen.logs:
+        measure_logs(chosen.logs)
     if chosen.json:
         kept = {"compared": [asdict(one) for one in compared], "growth": [asdict(one) for one in results]}
         chosen.json.write_text(json.dumps(kept, indent=1) + "\n")

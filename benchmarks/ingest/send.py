@@ -17,6 +17,7 @@ from shared.telemetry.otlp.reply import Outcome
 from shared.telemetry.otlp.target import Target
 
 PATH = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 CONNECTIONS = 4
 TIMEOUT = 30.0
 # A refused request is sent again after this many seconds at most, whatever the receiver asks for: a sender
@@ -33,8 +34,8 @@ def framed(body: bytes, *, compress: bool) -> bytes:
 class Connection(GrpcTransport):
     """A connection that sends messages framed before."""
 
-    def __init__(self, port: int, *, compress: bool = False) -> None:
-        super().__init__(Target("grpc", "127.0.0.1", port, PATH, gzip=compress))
+    def __init__(self, port: int, *, compress: bool = False, path: str = PATH) -> None:
+        super().__init__(Target("grpc", "127.0.0.1", port, path, gzip=compress))
 
     def send_framed(self, message: bytes) -> Outcome:
         """Send one; its outcome."""
@@ -77,13 +78,13 @@ def paced(rate: float) -> Iterator[int]:
         yield number
 
 
-def send(port: int, messages: Iterable[bytes], *, compress: bool) -> Sent:
+def send(port: int, messages: Iterable[bytes], *, compress: bool, path: str = PATH) -> Sent:
     """Send framed messages until all are acknowledged; `messages` is asked by one connection at a time."""
     sent, guard, waiting = Sent(), threading.Lock(), iter(messages)
     failures: list[BaseException] = []
 
     def work() -> None:
-        connection = Connection(port, compress=compress)
+        connection = Connection(port, compress=compress, path=path)
         try:
             while not failures:
                 with guard:

@@ -106,7 +106,7 @@ def _watch(
     connection.close()
     print(
         f"  {made[0] * load.spans:,} spans, {receiver.usage().peak_mb:.0f} MB resident at most, "
-        f"{receiver.bytes_per_span():.1f} bytes a span on disk\n"
+        f"{receiver.bytes_per_row():.1f} bytes a span on disk\n"
         f"  acknowledged to found, slowest: {worst:.2f} s, target {FOUND_TARGET:g} s: "
         f"{'kept' if worst <= FOUND_TARGET else 'MISSED'}"
     )
