@@ -99,7 +99,7 @@ BROKEN = {
     "an address in the code": (
         HEALTHY.replace("setup_tracing('shop')", "setup_tracing('shop', otlp_endpoint='http://jaeger:4317')"),
         "the name jaeger of http://jaeger:4317 is unknown here",
-        "localhost",
+        "leave otlp_endpoint out of setup_tracing, where it wins over variables; then OTEL_EXPORTER_OTLP",
     ),
     "propagators that were replaced": (
         "from opentelemetry import propagate\n"
@@ -150,6 +150,7 @@ FIXED = {
     "a sampler in the code keeps nothing": HEALTHY.replace(
         "import ALWAYS_OFF", "import ALWAYS_ON, ALWAYS_OFF"
     ).replace("setup_tracing('shop')", "setup_tracing('shop', sampler=ParentBased(ALWAYS_ON))"),
+    "an address in the code": HEALTHY,
     "a client that was turned off": "import httpx\n" + HEALTHY,
     "every path is left out": "import os\nos.environ['OTEL_PYTHON_EXCLUDED_URLS'] = 'health'\n" + HEALTHY,
     "a middleware that drops the header": HEALTHY + "class Keep:\n"

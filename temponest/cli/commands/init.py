@@ -118,7 +118,8 @@ def _next(planned: Plan) -> None:
     where = _local_source()
     if where is not None:
         click.echo(
-            f"TempoNest was installed from {where}: a machine that installs the requirements needs that, too."
+            f"TempoNest came from {where}, not from an index. Write that address into the\n"
+            f"requirements where they are installed or locked elsewhere: temponest @ {where}"
         )
 
 

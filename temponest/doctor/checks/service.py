@@ -54,7 +54,10 @@ def _elsewhere(report: dict[str, Any], subject: Subject) -> Iterator[Finding]:
     used, examined = Target.from_environment(Signal.TRACES, given), subject.target(Signal.TRACES)
     if str(used) != str(examined):
         for problem in endpoint.check(replace(subject, endpoint=given)):
-            yield problem
+            fix = (
+                f"leave otlp_endpoint out of setup_tracing, where it wins over variables; then {problem.fix}"
+            )
+            yield replace(problem, fix=fix)
             return
         yield warning(
             f"the code sends to {used}, which wins over {examined}",
