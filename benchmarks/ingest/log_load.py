@@ -68,9 +68,8 @@ def measure_logs(records: int) -> None:
             )
             time.sleep(_SETTLE_SECONDS)
             cpu = receiver.usage().cpu_seconds - before.cpu_seconds
-            print(
-                f"\nnest, {records:,} log records kept, {sum(map(len, encoded)) / records:.0f} bytes each as OTLP"
-            )
+            size = sum(map(len, encoded)) / records
+            print(f"\nnest, {records:,} log records kept, {size:.0f} bytes each as OTLP")
             for label, value in (
                 ("acknowledged log records a second", f"{records / sent.seconds:,.0f}"),
                 ("CPU a log record", f"{cpu / records * 1e6:.1f} µs"),
