@@ -70,10 +70,13 @@ def test_axe_finds_no_violation(page: Page, failed: list[Record]) -> None:
     assert found == []
 
 
-def test_axe_finds_no_violation_in_what_opens_over_a_page(page: Page, failed: list[Record]) -> None:
+def test_axe_finds_no_violation_in_what_opens_over_a_page(
+    page: Page, standin: StandIn, failed: list[Record]
+) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: make pages")
-
+    # The full list is examined above; here its rows would be examined three times more.
+    standin.traces = dict([*standin.traces.items()][-8:]) | {failed[0].trace_id.hex(): failed}
     page.goto("/")
     page.get_by_label("Time range", exact=True).select_option("custom")
     expect(page.get_by_role("form", name="Custom time range")).to_be_visible()
@@ -120,7 +123,6 @@ def test_hostile_data_does_nothing(page: Page, failed: list[Record]) -> None:
     failed[0].error = HOSTILE
     trace, root = failed[0].trace_id.hex(), failed[0].span_id.hex()
     for address in (
-        f"/trace/{trace}?span={root}",
         f"/trace/{trace}?view=flame",
         f"/trace/{trace}?view=statistics",
         f"/trace/{trace}?view=logs",
@@ -128,11 +130,11 @@ def test_hostile_data_does_nothing(page: Page, failed: list[Record]) -> None:
         "/",
         "/services",
         "/live",
+        f"/trace/{trace}?span={root}",
     ):
         page.goto(address)
         expect(page.get_by_text("<img src=x").first).to_be_attached()
         assert page.evaluate("[window.hurt, {}.polluted, document.querySelector('main img')]") == [None] * 3
-    page.goto(f"/trace/{trace}?span={root}")
     detail = page.get_by_role("complementary", name="Span details")
     expect(detail).to_contain_text("U+202E\u203agnp.exe")
     assert page.locator('a[href^="javascript"]').count() == 0
