@@ -132,6 +132,47 @@ def test_traces_whose_totals_cannot_pass_are_not_loaded(query: str, monkeypatch:
     assert source.loaded <= 4
 
 
+def test_traces_without_a_group_that_is_large_enough_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 1)
+    monkeypatch.setattr(candidates, "FIRST_CHUNK", 1)
+    spans = [span(trace, 1, name="c", at=trace) for trace in range(1, 40)]
+    spans += [span(trace, 2, 1, name="c" if trace == 7 else "d", at=trace) for trace in range(1, 40)]
+    source = CountingSource(spans)
+    found = engine.search(source, "{ } | by(name) | count() > 1")
+    assert [match.trace_id for match in found.traces] == [trace_id(7)]
+    assert source.loaded <= 4
+
+
+@pytest.mark.parametrize("grouping", ["by(.k)", "by(name) | by(.k)", "by(.k) | by(name)", "by(.k = 1)"])
+@pytest.mark.parametrize("count", ["count() > 1", "count() >= 2", "count() > 2"])
+def test_leaving_out_traces_by_their_groups_changes_no_answer(
+    grouping: str, count: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values: list[Value] = [
+        1,
+        1.0,
+        True,
+        "1",
+        math.nan,
+        math.nan,
+        ("a",),
+        ("a",),
+        None,
+        None,
+        {"a": 1},
+        {"a": 1},
+    ]
+    spans = [
+        span(trace, number, 0, name=f"n{trace % 2}", attributes={} if value is None else {"k": value})
+        for trace in range(1, 24)
+        for number, value in enumerate(values[trace % 12 :][: 1 + trace % 4], 1)
+    ]
+    query = f"{{ }} | {grouping} | {count}"
+    whole = engine.search(MemorySource(spans), query, limit=100).traces
+    monkeypatch.setattr(candidates, "PRUNE_AFTER", 0)
+    assert engine.search(MemorySource(spans), query, limit=100).traces == whole
+
+
 def test_spans_stored_twice_are_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "PRUNE_AFTER", 0)
     source = MemorySource([span(1, 1), span(1, 1), span(1, 2, 1)])
