@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -129,14 +130,15 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         durations = Durations()
         own = Sources(store, series, receiver, durations, limits)
 
-        def observed(app: ASGIApp, api: str) -> ASGIApp:
+        def observed(app: ASGIApp, api: str, *, shown: bool = False) -> ASGIApp:
             asking = store.precedence.asking
-            return Observed(app, api, durations, lambda: metrics_page.text(own), security, asking)
+            own_text = partial(metrics_page.text, own)
+            return Observed(app, api, durations, own_text, security, asking, shown=shown)
 
         tempo_app = observed(tempo_api, "tempo")
         apps: Sequence[ASGIApp] = (
             http.create_app(receiver, any_host=not is_loopback(addresses.host)),
-            observed(pages_app, "pages"),
+            observed(pages_app, "pages", shown=True),
             tempo_app,
             observed(prometheus_api, "prometheus"),
             observed(loki_api, "loki"),

@@ -86,3 +86,18 @@ def test_every_sample_belongs_to_a_described_metric(sources: Sources) -> None:
         bases = {name.removesuffix(suffix) for name in bases}
     assert described == typed
     assert bases <= described
+
+
+def test_a_browser_gets_the_page_of_metrics_where_there_is_one(sources: Sources) -> None:
+    app = PlainTextResponse("the page")
+    client = TestClient(
+        Observed(app, "pages", sources.durations, lambda: "figures", Security(), shown=True),
+        base_url="http://localhost",
+    )
+    html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert client.get("/metrics?range=5m", headers=html).text == "the page"
+    assert client.get("/metrics").text == "figures"
+    alone = TestClient(
+        Observed(app, "tempo", sources.durations, lambda: "figures", Security()), base_url="http://localhost"
+    )
+    assert alone.get("/metrics", headers=html).text == "figures"

@@ -151,6 +151,12 @@ def test_services_are_counted_by_the_nest(page: Page) -> None:
     expect(chart.get_by_role("button", name="temponest-agents to temponest-auth")).to_be_attached()
 
 
+def test_a_reload_of_the_page_of_metrics_shows_the_page(page: Page) -> None:
+    page.goto("/metrics")
+    page.reload()
+    expect(page.get_by_role("heading", name="Metrics", exact=True)).to_be_visible()
+
+
 def test_the_ui_command_shows_the_same_over_another_server(
     browser: Browser, nest: dict[str, str], traces: list[list[Record]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,6 +67,7 @@ class Observed:
         page: the text of the metrics.
         security: who may read it.
         asking: entered for the time of an answer.
+        shown: `app` has a page at `/metrics`, too: whoever accepts HTML, as a browser does, gets that one.
     """
 
     def __init__(
@@ -76,12 +78,15 @@ class Observed:
         page: Callable[[], str],
         security: Security,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        shown: bool = False,
     ) -> None:
         self._app = app
         self._api = api
         self._durations = durations
         self._page = page
         self._asking = asking
+        self._shown = shown
         self._guarded = Guard(self._metrics, security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +94,8 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD"):
+        told = scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD")
+        if told and not (self._shown and "text/html" in Headers(scope=scope).get("accept", "")):
             await self._guarded(scope, receive, send)
             return
         code = 500
