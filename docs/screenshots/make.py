@@ -1,15 +1,17 @@
 """Makes the screenshots of the documentation: `python docs/screenshots/make.py [--url http://localhost:16686]`.
 
-With --url the running nest is shown (start `make demo` first), without it the fixed demo traces of the tests.
+It runs the demo for some minutes and shows its traffic; with --url, that of a demo that runs already.
 Needs Chromium on PATH and built pages (`make pages`).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,9 +21,10 @@ sys.path.insert(0, str(HERE.parents[1]))
 import httpx  # noqa: E402 - the repository's root comes first
 from playwright.sync_api import Browser, Page  # noqa: E402 - the same
 
-from tests.web.browser import chromium, pages_over  # noqa: E402 - the same
-from tests.web.standin import StandIn  # noqa: E402 - the same
-from tests.web.traces import demo_traces  # noqa: E402 - the same
+from temponest.demo.ports import LOOPBACK, free_ports  # noqa: E402 - the same
+from temponest.demo.process import Process  # noqa: E402 - the same
+from temponest.demo.stack import ports_from  # noqa: E402 - the same
+from tests.web.browser import chromium  # noqa: E402 - the same
 
 PANELS = [
     "sum by (job) (rate(http_server_request_duration_seconds_count[1m]))",
@@ -29,7 +32,11 @@ PANELS = [
     "sum by (job) (rate(process_cpu_time_seconds_total[1m]))",
     "sum by (job) (process_memory_usage_bytes)",
 ]
-RUN = '{ name =~ "POST /api/v1/agents/.*" && nestedSetParent < 0 }'
+RUN = '{ name = "POST /api/v1/agents/{agent_id}/runs" && nestedSetParent < 0 }'
+REQUESTS = urlencode({"q": "{ kind = server && nestedSetParent < 0 }"})
+RANGE = "5m"
+TRAFFIC = 330.0  # seconds of traffic, enough to fill the range
+PATIENCE = 90_000  # milliseconds for one step on a page: the demo keeps the machine busy
 
 
 def runs(base: str) -> tuple[str, str]:
@@ -44,13 +51,13 @@ def runs(base: str) -> tuple[str, str]:
 
 
 def brush(page: Page) -> None:
-    """Select the slow third of the heatmap."""
+    """Select the slow half of the heatmap."""
     box = page.get_by_role("application").bounding_box()
     if box is None:
         raise RuntimeError("the page shows no heatmap")
     page.mouse.move(box["x"] + 2, box["y"] + 2)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] * 0.3, steps=3)
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] * 0.5, steps=3)
     page.mouse.up()
     page.get_by_role("region", name="What is different here?").locator("h3").first.wait_for()
 
@@ -60,46 +67,42 @@ def open_run(page: Page) -> None:
     page.get_by_role("treeitem").nth(5).click()
 
 
-def shots(base: str, span: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
-    """Name of each picture, the address it shows (its time range is `span`), and what a person does there."""
+def select_area(page: Page) -> None:
+    """Draw a rectangle over the right half of the flame graph."""
+    box = page.locator(".flame").bounding_box()
+    if box is None:
+        raise RuntimeError("the page shows no flame graph")
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=3)
+    page.mouse.up()
+    page.get_by_role("table", name="Operations in the area").wait_for()
+
+
+def shots(base: str) -> dict[str, tuple[str, Callable[[Page], None]]]:
+    """Name of each picture, the address it shows, and what a person does there."""
     run, other = runs(base)
     return {
-        "explore": (f"/?range={span}", lambda page: page.get_by_role("row").nth(5).wait_for()),
-        "difference": (f"/?range={span}&q=%7B+name+%3D~+%22POST+%2Fapi%2Fv1%2Fagents%2F.*%22+%7D", brush),
+        "explore": (f"/?range={RANGE}", lambda page: page.get_by_role("row").nth(5).wait_for()),
+        "difference": (f"/?range={RANGE}&{REQUESTS}", brush),
         "trace": (f"/trace/{run}", open_run),
         "services": (
-            f"/services?by=route&range={span}",
+            f"/services?by=route&range={RANGE}",
             lambda page: page.get_by_role("group", name="Service map").wait_for(),
         ),
-        "flame": (f"/trace/{run}?view=flame", lambda page: page.get_by_role("tabpanel").wait_for()),
+        "flame": (f"/trace/{run}?view=flame", select_area),
         "compare": (
             f"/compare/{run}/{other}",
             lambda page: page.get_by_role("table", name="Differences").wait_for(),
         ),
         "metrics": (
-            f"/metrics?range={span}&" + urlencode({"p": PANELS}, doseq=True),
+            f"/metrics?range={RANGE}&" + urlencode({"p": PANELS}, doseq=True),
             lambda page: page.get_by_role("figure").nth(len(PANELS) - 1).wait_for(),
         ),
     }
 
 
-def shop() -> StandIn:
-    """The fixed demo traces, with metrics of the calls between their services and exemplars."""
-    standin = StandIn(demo_traces(time.time_ns()))
-    runs = [spans[0] for spans in standin.traces.values() if spans[0].name.endswith("/run")]
-    standin.prometheus.exemplars = [(s.start / 1e9, s.duration / 1e9, s.trace_id.hex()) for s in runs]
-    standin.prometheus.edges = [
-        ("temponest-agents", "temponest-auth", 4.1, 0.0),
-        ("temponest-agents", "postgresql", 38.0, 0.2),
-        ("temponest-agents", "redis", 4.2, 0.0),
-        ("temponest-agents", "hooks.example.com", 2.1, 0.3),
-        ("temponest-auth", "postgresql", 2.6, 0.0),
-        ("temponest-auth", "redis", 4.1, 0.0),
-    ]
-    return standin
-
-
-def make(browser: Browser, base: str, span: str) -> None:
+def make(browser: Browser, base: str) -> None:
     """Write every picture in both themes."""
     for theme in ("dark", "light"):
         context = browser.new_context(
@@ -109,27 +112,57 @@ def make(browser: Browser, base: str, span: str) -> None:
             reduced_motion="reduce",
         )
         page = context.new_page()
-        for name, (address, act) in shots(base, span).items():
+        page.set_default_timeout(PATIENCE)
+        for name, (address, act) in shots(base).items():
             page.goto(address)
             act(page)
             page.mouse.move(700, 20)
             page.wait_for_load_state("networkidle")
             page.screenshot(path=HERE / f"{name}-{theme}.png")
-            print(HERE.name, f"{name}-{theme}.png")
+            print(HERE.name, f"{name}-{theme}.png", flush=True)
+            if name == "services":
+                panel = page.locator("section").filter(has=page.get_by_role("group", name="Service map"))
+                panel.screenshot(path=HERE / f"map-{theme}.png")
         context.close()
+
+
+@contextlib.contextmanager
+def demo() -> Iterator[str]:
+    """Address of the pages of a demo that has had enough traffic."""
+    with tempfile.TemporaryDirectory() as folder:
+        ports = ports_from(free_ports(1)[0])
+        command = [sys.executable, "-m", "temponest", "demo", f"--port-base={min(ports.values())}"]
+        process = Process("demo", command, log=Path(folder) / "demo.log")
+        try:
+            base = f"http://{LOOPBACK}:{ports['pages']}"
+            wait_for_runs(process, base)
+            print(f"{TRAFFIC:.0f} s of traffic ...", flush=True)
+            time.sleep(TRAFFIC)
+            process.check()
+            yield base
+        finally:
+            process.stop()
+
+
+def wait_for_runs(process: Process, base: str) -> None:
+    """Return when the demo has traced its first runs."""
+    while True:
+        process.check()
+        with contextlib.suppress(httpx.HTTPError, IndexError, ValueError):
+            runs(base)
+            return
+        time.sleep(1)
 
 
 def main() -> None:
     """Read the options and make the pictures."""
     parser = argparse.ArgumentParser(description="Make the screenshots of the documentation.")
-    parser.add_argument("--url", help="address of running pages, such as http://localhost:16686")
+    parser.add_argument(
+        "--url", help="address of the pages of a running demo, such as http://localhost:16686"
+    )
     url = parser.parse_args().url
-    with chromium() as browser:
-        if url:
-            make(browser, url.rstrip("/"), "5m")
-        else:
-            with pages_over(shop()) as base:
-                make(browser, base, "1h")
+    with contextlib.nullcontext(url.rstrip("/")) if url else demo() as base, chromium() as browser:
+        make(browser, base)
 
 
 if __name__ == "__main__":
