@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrays import columns_of, ids, nanoseconds, null_when_empty, parents, spread, table_of, text
-from .attributes import AttributeColumns, capped
-from .resources import resources
+from .arrays import columns_of, ids, nanoseconds, null_when_empty, spread, table_of, text
+from .attributes import AttributeColumns
+from .rows import Rows
 from .schema import FIXED
 from .wire import Wire
 
@@ -46,37 +46,25 @@ class Decoder:
         Raises:
             ValueError: one of the bodies is no `ExportTraceServiceRequest`; none was taken.
         """
-        resource_spans = self._wire.requests(bodies, self._pause if self._asked() else None).flatten()
+        rows = Rows.of(self._wire.requests(bodies), "scope_spans", "spans")
         self._pause()
-        scope_lists = resource_spans.field("scope_spans")
-        scope_spans = scope_lists.flatten()
-        span_lists = scope_spans.field("spans")
-        spans = span_lists.flatten()
+        spans = rows.own
         if not len(spans):
             return FIXED.empty_table()
-        scope_of = parents(span_lists)
-        resource_of = parents(scope_lists)[scope_of]
-        attributes, dropped = capped(spans.field("attributes"), spans.field("dropped_attributes"))
-        decoded = self._attributes.decode(attributes)
+        common = rows.columns(self._attributes)
         self._pause()
         columns: dict[str, pa.Array] = {
-            "trace_id": ids(spans.field("trace_id"), 16),
-            "span_id": ids(spans.field("span_id"), 8),
             "parent_span_id": ids(spans.field("parent_span_id"), 8),
             "name": text(spans.field("name")),
             "kind": pc.cast(spans.field("kind"), pa.int8(), safe=False),
             **_times(spans),
             **self._statuses(spans.field("status")),
-            **resources(resource_spans.field("resource"), resource_of),
-            "scope": spread(scope_spans.field("scope").dictionary_encode(), scope_of),
             "trace_state": text(spans.field("trace_state"), empty_is_null=True),
-            "flags": spans.field("flags"),
-            "dropped_attributes": dropped,
             "dropped_events": spans.field("dropped_events"),
             "dropped_links": spans.field("dropped_links"),
             "events": null_when_empty(spans.field("events")),
             "links": null_when_empty(spans.field("links")),
-            **decoded,
+            **common,
         }
         table = table_of(FIXED, columns)
         bad = pc.or_(pc.is_null(columns_of(table, "trace_id")), pc.is_null(columns_of(table, "span_id")))

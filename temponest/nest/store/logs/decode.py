@@ -11,9 +11,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from ...model.log import text_of
 from .. import otlp
-from ..arrays import ids, nanoseconds, parents, spread, string, table_of, text
-from ..attributes import AttributeColumns, capped
-from ..resources import resources
+from ..arrays import nanoseconds, string, table_of, text
+from ..attributes import AttributeColumns
+from ..rows import Rows
 from ..schema import LOG_FIXED, WIRE
 from ..wire import Wire
 
@@ -39,16 +39,10 @@ class LogDecoder:
         Raises:
             ValueError: one of the bodies is no `ExportLogsServiceRequest`; none was taken.
         """
-        resource_logs = self._wire.log_requests(bodies).flatten()
-        scope_lists = resource_logs.field("scope_logs")
-        scope_logs = scope_lists.flatten()
-        record_lists = scope_logs.field("log_records")
-        records = record_lists.flatten()
+        rows = Rows.of(self._wire.log_requests(bodies), "scope_logs", "log_records")
+        records = rows.own
         if not len(records):
             return LOG_FIXED.empty_table()
-        scope_of = parents(record_lists)
-        resource_of = parents(scope_lists)[scope_of]
-        attributes, dropped = capped(records.field("attributes"), records.field("dropped_attributes"))
         return table_of(
             LOG_FIXED,
             {
@@ -57,13 +51,7 @@ class LogDecoder:
                 "severity_text": text(records.field("severity_text"), empty_is_null=True),
                 **self._bodies(records.field("body")),
                 "event_name": text(records.field("event_name"), empty_is_null=True),
-                "trace_id": ids(records.field("trace_id"), 16),
-                "span_id": ids(records.field("span_id"), 8),
-                **resources(resource_logs.field("resource"), resource_of),
-                "scope": spread(scope_logs.field("scope").dictionary_encode(), scope_of),
-                "flags": records.field("flags"),
-                "dropped_attributes": dropped,
-                **self._attributes.decode(attributes),
+                **rows.columns(self._attributes),
             },
         )
 
