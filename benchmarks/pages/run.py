@@ -25,7 +25,8 @@ from starlette.routing import Route
 from temponest.nest.api.pages import create_app
 from tests.nest.serving import serving
 from tests.web.browser import chromium
-from tests.web.traces import delimited, encode, large_trace
+from tests.web.encode import delimited, encode
+from tests.web.large import large_trace
 
 SIZES = (1_000, 10_000, 50_000)
 COLUMNS = (

@@ -35,7 +35,7 @@ from .prometheus_data import SECOND, STEP, STEPS, WORDS
 
 FEATURES = (
     "promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers"
-    ",promql-duration-expr"
+    ",promql-duration-expr,exemplar-storage"
 )
 TOLERANCE = 1e-9
 
@@ -157,7 +157,7 @@ def main(arguments: list[str]) -> int:
         return 2
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        theirs, their_otlp = _prometheus(chosen.binary, folder, stack)
+        theirs, their_otlp = start_prometheus(chosen.binary, folder, stack)
         ours, our_otlp = _nest(folder, stack)
         # Far enough from the full minute that no clock matters; ended before now.
         first_ns = (time.time_ns() // (60 * SECOND) - 12) * 60 * SECOND
@@ -269,7 +269,8 @@ def _alike(one: Any, other: Any) -> bool:
     )
 
 
-def _prometheus(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
+def start_prometheus(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
+    """A running Prometheus: clients of its API and of its OTLP receiver."""
     (port,) = free_ports(1)
     (folder / "prometheus.yml").write_text("global: {}\n")
     command = [

@@ -88,7 +88,9 @@ live_store:
   wal: {{path: {folder}/live, ingestion_time_range_slack: 1h}}
   partition_ring: {{min_partition_owners_duration: 0s}}
   shutdown_marker_dir: {folder}/marker
+  complete_block_timeout: 3h
 backend_scheduler: {{local_work_path: {folder}/work}}
+query_frontend: {{search: {{query_backend_after: 2h}}, metrics: {{query_backend_after: 2h}}}}
 memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}}}
 storage: {{trace: {{backend: local, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
 usage_report: {{reporting_enabled: false}}
@@ -117,11 +119,12 @@ def start_tempo(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Clie
         except httpx.TransportError:
             return False
 
-    _wait(ready, "tempo is not ready")
+    wait(ready, "tempo is not ready")
     return api, otlp
 
 
-def _wait(holds: Callable[[], bool], complaint: str) -> None:
+def wait(holds: Callable[[], bool], complaint: str) -> None:
+    """Ask until it holds; SystemExit with the complaint after two minutes."""
     deadline = time.monotonic() + 120
     while not holds():
         if time.monotonic() > deadline:
@@ -243,13 +246,13 @@ def main(arguments: list[str]) -> int:
             spans = moved(one, shift, 0)
             traces = {span.trace_id for span in spans}
             send(otlp, spans)
-            _wait(
+            wait(
                 lambda: all(api.get(f"/api/v2/traces/{one.hex()}").is_success for one in traces),  # noqa: B023 - used at once
                 "tempo does not find what was sent",
             )
             ours = stack.enter_context(serving(tempo.create_app(MemorySource(spans))))
             everything = script.Question(path.name, 0, "{ }", ())
-            _wait(
+            wait(
                 lambda: ask(api, everything, shift) == ask(ours, everything, shift),  # noqa: B023 - used at once
                 "tempo does not search what was sent",
             )

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from starlette.types import ASGIApp
 
 from temponest.nest.api.pages import create_app
 from tests.nest.serving import serving
@@ -53,6 +54,13 @@ def chromium() -> Iterator[Browser]:
 def pages_over(standin: StandIn) -> Iterator[str]:
     """Base address of the pages over a stand-in."""
     app = create_app(standin.app(), standin.prometheus.app(), standin.loki(), describe=lambda: HERE)
+    with pages_of(app) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def pages_of(app: ASGIApp) -> Iterator[str]:
+    """Base address of an application that has the pages."""
     with serving(app) as client:
         yield str(client.base_url).rstrip("/")
 

@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.web.encode import delimited, encode
 from tests.web.prometheus import PrometheusStandIn
-from tests.web.traces import Record, delimited, encode
+from tests.web.record import Record
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}

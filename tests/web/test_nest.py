@@ -16,7 +16,9 @@ from playwright.sync_api import Browser, Page, expect
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.demo.process import Process
 from tests.web.browser import Watched
-from tests.web.traces import Record, demo_traces, encode
+from tests.web.encode import encode
+from tests.web.record import Record
+from tests.web.shop import demo_traces
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,16 @@ def page(browser: Browser, nest: dict[str, str]) -> Iterator[Page]:
     yield page
     context.close()
     assert watched.problems == []
+
+
+def test_the_guides_older_name_of_a_tag_finds_responses_by_status(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Tags").fill("http.status_code=404")
+    page.get_by_label("Tags").press("Enter")
+    expect(page).to_have_url(re.compile("status_code"))
+    table = page.get_by_role("table", name="Traces")
+    expect(table.get_by_text("/run", exact=False)).to_have_count(0)
+    expect(table.locator("tbody tr").first).to_contain_text("GET /api/v1/agents/{agent_id}")
 
 
 def test_explore_lists_what_the_nest_keeps(page: Page) -> None:

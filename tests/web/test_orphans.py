@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.standin import StandIn
-from tests.web.traces import Record
+from tests.web.record import Record
 
 
 @pytest.fixture

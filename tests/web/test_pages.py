@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browser import Watched
+from tests.web.record import Record
 from tests.web.standin import StandIn
-from tests.web.traces import Record
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 HISTOGRAM = (
@@ -156,52 +156,6 @@ def test_two_traces_are_compared_from_the_list(page: Page) -> None:
     assert table.locator("tbody tr").count() <= rows
 
 
-def test_services_show_rate_errors_and_duration(page: Page, standin: StandIn) -> None:
-    page.goto("/services")
-    table = page.get_by_role("table", name="Rate, errors and duration")
-    expect(table.locator("tbody tr")).to_have_count(2)
-    page.get_by_role("button", name="By route").click()
-    row = table.get_by_role("row", name="POST /api/v1/login")
-    durations = sorted(
-        s.duration for t in standin.traces.values() for s in t if s.name == "POST /api/v1/login"
-    )
-    middle = durations[len(durations) // 2] / 1e6
-    expect(row.get_by_role("cell").nth(4)).to_have_text(re.compile(rf"^{middle:.3g} ms$"))
-    costs = page.get_by_role("table", name="Costs by service")
-    expect(costs.get_by_role("row", name=re.compile("temponest-agents"))).to_contain_text("0.7 %")
-
-
-def test_a_point_of_a_service_leads_to_its_trace(page: Page) -> None:
-    page.goto("/services")
-    page.get_by_role("button", name="temponest-agents", exact=True).click()
-    chart = page.get_by_role("figure", name="Duration")
-    expect(chart).to_be_visible()
-    over = chart.locator(".u-over")
-    expect(over).to_be_visible()
-    over.click(position={"x": 200, "y": 3})
-    expect(page).to_have_url(re.compile("/(trace|\\?q=)"))
-
-
-def test_the_map_shows_who_calls_whom(page: Page) -> None:
-    page.goto("/services")
-    chart = page.get_by_role("group", name="Service map")
-    expect(
-        chart.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
-    ).to_be_attached()
-    node = chart.get_by_role("button", name=re.compile("^temponest-auth .*: show only"))
-    node.focus()
-    node.press("Enter")
-    expect(page).to_have_url(re.compile("focus=temponest-auth"))
-    expect(chart.get_by_role("button", name=re.compile("hooks.example.com"))).to_have_count(0)
-
-
-def test_the_map_prefers_service_graph_metrics(page: Page, standin: StandIn) -> None:
-    standin.prometheus.edges = [("shop", "stock", 12.0, 3.0)]
-    page.goto("/services")
-    edge = page.get_by_role("button", name="12 /s 25 % errors: shop to stock")
-    expect(edge).to_be_attached()
-
-
 def test_metrics_are_completed_drawn_and_lead_to_traces(page: Page, standin: StandIn) -> None:
     newest = list(standin.traces.values())[-20]
     standin.prometheus.exemplars = [(newest[0].start / 1e9, 0.02, newest[0].trace_id.hex())]
@@ -314,17 +268,6 @@ def test_operations_of_two_traces_are_compared_wherever_they_stand(page: Page, s
     rows = page.get_by_role("table", name="Differences").locator("tbody tr")
     expect(rows).to_have_count(len({(s.service, s.name) for s in [*a, *b]}))
     expect(page).to_have_url(re.compile("by=operation"))
-
-
-def test_all_services_are_charted_until_one_is_chosen(page: Page) -> None:
-    page.goto("/services")
-    charts = page.get_by_role("region", name="Charts")
-    expect(charts.get_by_role("heading", name="All services")).to_be_visible()
-    expect(charts.get_by_role("figure", name="Requests")).to_contain_text("temponest-auth")
-    page.get_by_role("button", name="temponest-agents", exact=True).click()
-    expect(charts.get_by_role("heading", name="temponest-agents")).to_be_visible()
-    charts.get_by_role("button", name="All services").click()
-    expect(page).to_have_url(re.compile("/services$"))
 
 
 def test_metrics_offer_panels_to_start_with(page: Page) -> None:

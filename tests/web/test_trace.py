@@ -7,13 +7,20 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.conftest import Shop
+from tests.web.record import Record
 from tests.web.standin import StandIn
-from tests.web.traces import Record
 
 
 @pytest.fixture
-def failed(standin: StandIn) -> list[Record]:
+def failed(shop: Shop) -> list[Record]:
     """The newest trace of a run that failed."""
+    return shop.failed
+
+
+@pytest.fixture
+def changing(standin: StandIn) -> list[Record]:
+    """The same in the stand-in, where a test may change it."""
     return [spans for spans in standin.traces.values() if spans[0].error][-1]
 
 
@@ -104,50 +111,43 @@ def test_flame_graph_statistics_and_logs_show_the_same_trace(page: Page, failed:
     expect(page).to_have_url(re.compile("view=logs"))
 
 
-def test_orphans_are_shown_and_explained(page: Page, failed: list[Record]) -> None:
-    failed.remove(next(s for s in failed if s.name == "run agent"))
-    page.goto(address(failed))
+def test_orphans_are_shown_and_explained(page: Page, shop: Shop) -> None:
+    page.goto(address(shop.odd["orphans"]))
     expect(page.get_by_text("came without their parent")).to_be_visible()
     page.get_by_role("button", name="Show the first").click()
     expect(page.get_by_role("complementary", name="Span details")).to_contain_text("was not received")
 
 
-def test_a_circle_of_parents_is_opened_and_told(page: Page, failed: list[Record]) -> None:
-    a, b = failed[1], failed[2]
-    a.parent_id, b.parent_id = b.span_id, a.span_id
-    page.goto(address(failed))
+def test_a_circle_of_parents_is_opened_and_told(page: Page, shop: Shop) -> None:
+    page.goto(address(shop.odd["circle"]))
     expect(page.get_by_text("Parents go around in a circle")).to_be_visible()
     expect(page.get_by_role("treeitem", name="temponest-auth GET /api/v1/token/verify,")).to_be_visible()
 
 
-def test_a_part_of_a_trace_is_called_one(page: Page, standin: StandIn, failed: list[Record]) -> None:
-    standin.partial[failed[0].trace_id.hex()] = "trace exceeds max size (5 MB)"
-    page.goto(address(failed))
+def test_a_part_of_a_trace_is_called_one(page: Page, standin: StandIn, changing: list[Record]) -> None:
+    standin.partial[changing[0].trace_id.hex()] = "trace exceeds max size (5 MB)"
+    page.goto(address(changing))
     expect(page.get_by_text("This is a part of the trace.")).to_be_visible()
     expect(page.get_by_text("trace exceeds max size (5 MB)")).to_be_visible()
 
 
-def test_clock_skew_is_shown_as_sent_until_it_is_adjusted(page: Page, failed: list[Record]) -> None:
-    for one in failed:
-        if one.service == "temponest-auth":
-            one.resource["host.name"] = "nest-2"
-            one.start -= 4_000_000_000
-    page.goto(address(failed))
+def test_clock_skew_is_shown_as_sent_until_it_is_adjusted(page: Page, shop: Shop) -> None:
+    page.goto(address(shop.odd["skew"]))
     expect(page.get_by_text("Times are shown as they were sent.")).to_be_visible()
     page.get_by_role("button", name="Adjust clocks").click()
     expect(page.get_by_text("Clocks are adjusted")).to_be_visible()
     expect(page).to_have_url(re.compile("skew"))
 
 
-def test_an_open_trace_grows_in_place(page: Page, failed: list[Record]) -> None:
-    by = time.time_ns() - failed[0].start - 1_000_000_000
-    for span in failed:
+def test_an_open_trace_grows_in_place(page: Page, changing: list[Record]) -> None:
+    by = time.time_ns() - changing[0].start - 1_000_000_000
+    for span in changing:
         span.start += by
-    late = failed.pop()
-    page.goto(address(failed))
-    expect(page.get_by_text(f"{len(failed)} spans")).to_be_visible()
+    late = changing.pop()
+    page.goto(address(changing))
+    expect(page.get_by_text(f"{len(changing)} spans")).to_be_visible()
     page.get_by_role("treeitem", name=re.compile("^run agent")).click()
-    failed.append(late)
+    changing.append(late)
     expect(page.get_by_text("1 new span")).to_be_visible()
     expect(page.get_by_role("complementary", name="Span details")).to_contain_text("run agent")
 
@@ -234,9 +234,9 @@ def test_a_request_leads_to_the_charts_of_its_route(page: Page, failed: list[Rec
 
 
 def test_log_lines_of_a_trace_stand_among_the_events_of_its_spans(
-    page: Page, standin: StandIn, failed: list[Record]
+    page: Page, standin: StandIn, changing: list[Record]
 ) -> None:
-    run = next(s for s in failed if s.name == "run agent")
+    run = next(s for s in changing if s.name == "run agent")
     labels = {
         "service_name": run.service,
         "trace_id": run.trace_id.hex(),
@@ -247,7 +247,7 @@ def test_log_lines_of_a_trace_stand_among_the_events_of_its_spans(
         ({**labels, "detected_level": "error"}, run.start + run.duration, "giving up <b>now</b>"),
         ({**labels, "trace_id": "f" * 32}, run.start, "of another trace"),
     ]
-    page.goto(f"{address(failed)}?view=logs")
+    page.goto(f"{address(changing)}?view=logs")
     table = page.get_by_role("table", name="Events in order of time")
     rows = table.locator("tbody tr")
     expect(rows.filter(has_text="calling the model")).to_contain_text("info")

@@ -1,18 +1,9 @@
-"""Traces of a small shop of services, the same for every run: what the stand-in serves."""
+"""Traces of a small shop of services, the same for every run but for their times."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from tests.web.record import CLIENT, INTERNAL, MS, SERVER, Maker, Record
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
-
-Value = str | int | float | bool | list[str]
-INTERNAL, SERVER, CLIENT = 1, 2, 3
-MS = 1_000_000
 STACKTRACE = """Traceback (most recent call last):
   File "app/runs.py", line 88, in run
     answer = await model.complete(prompt)
@@ -20,62 +11,8 @@ TimeoutError: upstream model timed out after 2.0 s
 """
 
 
-@dataclass
-class Record:
-    """One span as the stand-in keeps it; times in nanoseconds."""
-
-    trace_id: bytes
-    span_id: bytes
-    parent_id: bytes
-    service: str
-    name: str
-    kind: int
-    start: int
-    duration: int
-    attributes: dict[str, Value] = field(default_factory=dict)
-    resource: dict[str, Value] = field(default_factory=dict)
-    error: str | None = None
-    events: list[tuple[int, str, dict[str, Value]]] = field(default_factory=list)
-    links: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-
-class Maker:
-    """Makes traces from one seed."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - the same data in every run is what is wanted
-
-    def id(self, size: int) -> bytes:
-        return self.random.randbytes(size)
-
-    def span(
-        self,
-        parent: Record | None,
-        service: str,
-        name: str,
-        kind: int,
-        start: int,
-        duration: int,
-        **attributes: Value,
-    ) -> Record:
-        return Record(
-            trace_id=parent.trace_id if parent else self.id(16),
-            span_id=self.id(8),
-            parent_id=parent.span_id if parent else b"",
-            service=service,
-            name=name,
-            kind=kind,
-            start=start,
-            duration=max(1000, duration),
-            attributes={key.replace("__", "."): value for key, value in attributes.items()},
-            resource={
-                "service.name": service,
-                "service.version": "1.4.2" if service.endswith("agents") else "1.1.0",
-                "deployment.environment.name": "demo",
-                "telemetry.sdk.name": "temponest",
-                "host.name": "nest-1",
-            },
-        )
+class Shop(Maker):
+    """Makes the traces of its requests from one seed."""
 
     def run_agent(self, start: int) -> list[Record]:
         """POST /api/v1/agents/{id}/run: verifies the token at auth, queries, runs tools, posts a webhook."""
@@ -305,7 +242,7 @@ class Maker:
 
 def demo_traces(now: int, count: int = 260, window_s: int = 3300) -> list[list[Record]]:
     """Traces that ended before `now` (unix nanoseconds), spread over the window, newest last."""
-    maker = Maker(7)
+    maker = Shop(7)
     times = sorted(maker.random.uniform(3, window_s) for _ in range(count))
     return [
         (maker.run_agent if maker.random.random() < 0.5 else maker.small)(now - int(before * 1e9))
@@ -313,96 +250,23 @@ def demo_traces(now: int, count: int = 260, window_s: int = 3300) -> list[list[R
     ]
 
 
-def large_trace(count: int, now: int) -> list[Record]:
-    """One trace of `count` spans over 24 services: wide and deep as real ones are."""
-    maker = Maker(11)
-    r = maker.random
-    services = [f"service-{i:02}" for i in range(24)]
-    root = maker.span(None, services[0], "GET /checkout", SERVER, now - 60_000 * MS, 30_000 * MS)
-    spans = [root]
-    frontier = [root]
-    while len(spans) < count:
-        parent = frontier[r.randrange(max(0, len(frontier) - 400), len(frontier))]
-        service = parent.service if r.random() < 0.7 else r.choice(services)
-        start = parent.start + int(r.random() * parent.duration * 0.7)
-        duration = int((parent.start + parent.duration - start) * r.uniform(0.05, 0.9))
-        child = maker.span(
-            parent,
-            service,
-            f"operation {r.randrange(60)}",
-            r.choice([1, 2, 3]),
-            start,
-            duration,
-            http__route=f"/api/v1/items/{{id}}/{r.randrange(9)}",
-            http__response__status_code=200,
-            db__system__name="postgresql",
-            db__query__text="SELECT id, name, price FROM items WHERE id = $1",
-            thread__id=r.randrange(64),
-            net__peer__name=f"{service}.internal",
-            retry=r.randrange(3),
-            cached=r.random() < 0.5,
+def odd_traces(now: int) -> dict[str, list[Record]]:
+    """Traces that something is wrong with, by what it is; older than the others, within the same hour."""
+    shop = Shop(23)
+    # A run with all of its calls each, so that there is something to take away or to turn around.
+    odd = {
+        name: next(spans for _ in range(99) if len(spans := shop.run_agent(at)) > 20)
+        for name, at in (
+            ("orphans", now - 3420 * 10**9),
+            ("circle", now - 3440 * 10**9),
+            ("skew", now - 3460 * 10**9),
         )
-        if r.random() < 0.004:
-            child.error = "deadline exceeded"
-        spans.append(child)
-        if duration > 20_000:
-            frontier.append(child)
-    return spans
-
-
-def _value(value: Value) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, list):
-        return AnyValue(array_value=ArrayValue(values=[_value(one) for one in value]))
-    return AnyValue(string_value=value)
-
-
-def _pairs(attributes: dict[str, Value]) -> Iterator[KeyValue]:
-    return (KeyValue(key=key, value=_value(value)) for key, value in attributes.items())
-
-
-def encode(spans: list[Record]) -> TracesData:
-    """The OTLP message of one trace; its bytes are also Tempo's first protobuf form of a trace."""
-    groups: dict[tuple[tuple[str, str], ...], ScopeSpans] = {}
-    data = TracesData()
-    for span in spans:
-        key = tuple((name, str(value)) for name, value in span.resource.items())
-        if key not in groups:
-            group = ResourceSpans(
-                resource=Resource(attributes=_pairs(span.resource)), scope_spans=[ScopeSpans()]
-            )
-            group.scope_spans[0].scope.name = "shared.telemetry"
-            data.resource_spans.append(group)
-            groups[key] = data.resource_spans[-1].scope_spans[0]
-        groups[key].spans.append(
-            Span(
-                trace_id=span.trace_id,
-                span_id=span.span_id,
-                parent_span_id=span.parent_id,
-                name=span.name,
-                kind=span.kind,  # type: ignore[arg-type] # the generated enum is an int
-                start_time_unix_nano=span.start,
-                end_time_unix_nano=span.start + span.duration,
-                attributes=_pairs(span.attributes),
-                events=[
-                    Span.Event(time_unix_nano=t, name=n, attributes=_pairs(a)) for t, n, a in span.events
-                ],
-                links=[Span.Link(trace_id=t, span_id=s) for t, s in span.links],
-                status=Status(code=Status.STATUS_CODE_ERROR, message=span.error) if span.error else Status(),
-            )
-        )
-    return data
-
-
-def delimited(number: int, body: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    size, out = len(body), bytearray()
-    while size >= 0x80:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([number << 3 | 2]) + bytes(out) + bytes([size]) + body
+    }
+    orphans, circle, skew = odd["orphans"], odd["circle"], odd["skew"]
+    orphans.remove(next(span for span in orphans if span.name == "run agent"))
+    circle[1].parent_id, circle[2].parent_id = circle[2].span_id, circle[1].span_id
+    for span in skew:
+        if span.service == "temponest-auth":
+            span.resource["host.name"] = "nest-2"
+            span.start -= 4 * 10**9
+    return odd
