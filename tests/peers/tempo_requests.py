@@ -31,7 +31,7 @@ from tests.nest.make import SECOND, span
 from tests.nest.memory_source import MemorySource
 from tests.nest.serving import serving
 
-from .tempo_answers import MINUTE, _wait, send, start_tempo
+from .tempo_answers import MINUTE, send, start_tempo, wait
 
 # Ids that begin with no zero: Tempo does not find the others by id in a query.
 FIRST_ID = 0x1234567890ABCDEF
@@ -290,7 +290,7 @@ def main(
         send(otlp, spans)
         everything = {"q": "{ }", "limit": "100", "start": str(base_ns // SECOND - 60)}
         everything["end"] = str(base_ns // SECOND + 120)
-        _wait(
+        wait(
             lambda: (
                 len(theirs.get("/api/search", params=everything).json().get("traces") or []) == len(traces)
             ),

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.standin import StandIn
 from tests.web.record import Record
+from tests.web.standin import StandIn
 
 
 @pytest.fixture

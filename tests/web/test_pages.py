@@ -19,6 +19,9 @@ HISTOGRAM = (
     "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m])))"
 )
 
+# These pages are more than what was recorded of a real Tempo and Prometheus.
+pytestmark = pytest.mark.usefixtures("standin")
+
 
 @pytest.fixture
 def failed(standin: StandIn) -> list[Record]:

@@ -8,8 +8,8 @@ import time
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.web.large import large_trace
 from tests.web.standin import StandIn
-from tests.web.traces import large_trace
 
 
 @pytest.fixture
