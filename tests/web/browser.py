@@ -31,8 +31,8 @@ def chromium_path() -> str | None:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser; it ends with the block."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """A headless browser, with further arguments of its command line; it ends with the block."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(),
@@ -42,6 +42,7 @@ def chromium() -> Iterator[Browser]:
                 "--disable-gpu",
                 "--force-color-profile=srgb",
                 "--font-render-hinting=none",
+                *arguments,
             ],
         )
         try:

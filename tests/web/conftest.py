@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on PATH: apt-get install chromium")
     if not (FOLDER / "index.html").is_file():
         pytest.skip("the pages are not built: make pages")
-    with chromium() as browser:
+    with chromium("--process-per-site") as browser:
         yield browser
 
 
@@ -130,6 +130,8 @@ def contexts(browser: Browser) -> Iterator[Callable[[str, str, int | None], Brow
             context.add_init_script(FORGET)
             if now is not None:
                 context.clock.set_fixed_time(now / 1e9)
+            # One page stays open, so that those of the tests share its process and start none each.
+            context.new_page().goto("/favicon.svg")
             opened[view, base] = context
         return opened[view, base]
 
