@@ -85,8 +85,8 @@ def try_nest(installed: Installed) -> None:
         try_questions(installed, urls, first, second)
         try_files(installed, urls, first)
         try_browser(installed, urls, first)
-        port = urls["--grpc-port"].rpartition(":")[2]
-        installed.run("temponest", "serve", "--grpc-port", port, code=1, expect=f"port {port} is held by")
+        held = [part for option, url in urls.items() for part in (option, url.rpartition(":")[2])]
+        installed.run("temponest", "serve", *held, code=1, expect="is held by")
     for shell in ("bash", "fish", "zsh"):
         installed.run("temponest", "completion", shell, expect="_TEMPONEST_COMPLETE")
     (installed.work / "main.py").write_text(APP)

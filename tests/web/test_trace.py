@@ -292,3 +292,18 @@ def test_levels_are_collapsed_and_expanded_by_keys_and_kept(page: Page, failed: 
     expect(items).to_have_count(whole)
     page.keyboard.press("p")
     expect(items).not_to_have_count(whole)
+
+
+def test_the_selected_row_stays_above_the_details(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    row = page.get_by_role("treeitem").last
+    row.click()
+    detail = page.get_by_role("complementary", name="Span details")
+    expect(detail).to_be_visible()
+    selected = page.get_by_role("treeitem", selected=True)
+    expect(selected).to_have_count(1)
+    drawn, over = selected.bounding_box(), detail.bounding_box()
+    assert drawn
+    assert over
+    # Beside the rows where there is room, over their lower part on a phone.
+    assert over["x"] > 0 or drawn["y"] + drawn["height"] <= over["y"] + 1, (drawn, over)
