@@ -4,7 +4,8 @@
 
 Without paths both are looked for on PATH (Tempo 3, Prometheus 3). The same traces are sent to Tempo, and
 what their services measured to Prometheus; then the tests of Explore, Trace and Services run over both, and
-everything they ask is kept in `tests/web/recorded.json.gz`. Run it again after a page asks something new.
+everything they ask is kept in `tests/web/recorded.json.gz`, now of Tempo's main branch of August 2026 and
+Prometheus 3.14. Run it again after a page asks something new.
 Needs Chromium and built pages (`make pages`), as these tests do.
 """
 
