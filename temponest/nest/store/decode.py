@@ -46,7 +46,8 @@ class Decoder:
         Raises:
             ValueError: one of the bodies is no `ExportTraceServiceRequest`; none was taken.
         """
-        rows = Rows.of(self._wire.requests(bodies), "scope_spans", "spans")
+        requests = self._wire.requests(bodies, self._pause if self._asked() else None)
+        rows = Rows.of(requests, "scope_spans", "spans")
         self._pause()
         spans = rows.own
         if not len(spans):
