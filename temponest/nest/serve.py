@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -104,11 +104,12 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
     # Ports first: whoever starts a second nest hears about the port before the folder is touched.
     ports = (addresses.http, addresses.jaeger, addresses.tempo, addresses.prometheus, addresses.loki)
     sockets = _bind(addresses.host, ports)
-    store = Store.open(folder, limits=limits)
+    of_series = limits.disk_bytes // SERIES_SHARE
+    store = Store.open(folder, limits=replace(limits, disk_bytes=limits.disk_bytes - of_series))
     try:
         series = SeriesStore(
             folder / "series",
-            disk_bytes=limits.disk_bytes // SERIES_SHARE,
+            disk_bytes=of_series,
             retention_seconds=limits.retention_seconds,
         )
         derived = Derived(series)
