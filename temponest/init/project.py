@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Project:
         """The application as servers name it, `app.main:app`."""
         made = made_by(self.module.tree, self.app)
         name = self.app.label if self.app.is_module_level else made or f"{self.app.label}()"
-        return f"{dotted(self.root, self.module.source.path)}:{name}"
+        return f"{dotted(self.root, self.module.source.path, self.modules)}:{name}"
 
 
 def read(path: Path, wanted: str | None = None) -> Project:
@@ -94,7 +94,7 @@ def read(path: Path, wanted: str | None = None) -> Project:
             found += [(module, app) for app in applications(module.tree)]
         except UnsureError as problem:
             problems.append(f"{_relative(root, module)}: {problem}")
-    module, app = _choose(root, found, problems, wanted)
+    module, app = _choose(root, found, modules, problems, wanted)
     return Project(root, modules, module, app)
 
 
@@ -106,15 +106,26 @@ def root_of(path: Path) -> Path:
     return next((one for one in within if any((one / mark).exists() for mark in MARKERS)), folder)
 
 
-def dotted(root: Path, path: Path) -> str:
-    """The name under which a file is imported: packages have an `__init__.py`, `src` is no package."""
+def dotted(root: Path, path: Path, modules: Sequence[Module]) -> str:
+    """The name under which a file is imported.
+
+    Packages have an `__init__.py`; `src` is one without it where some module imports from `src`.
+
+    Args:
+        root: the folder of the project.
+        path: the file.
+        modules: all of the project.
+    """
     path = path.resolve()
     parts = [] if path.name == "__init__.py" else [path.stem]
     folder = path.parent
+    plain = (
+        None if any(name.startswith("src.") for one in modules for name, _ in _imports(one.tree)) else "src"
+    )
     while (
         folder != root
         and root in folder.parents
-        and ((folder / "__init__.py").exists() or folder.name != "src")
+        and ((folder / "__init__.py").exists() or folder.name != plain)
     ):
         parts.append(folder.name)
         folder = folder.parent
@@ -155,7 +166,11 @@ def _hides_library(project: Project) -> str | None:
 
 
 def _choose(
-    root: Path, found: list[tuple[Module, Application]], problems: list[str], wanted: str | None
+    root: Path,
+    found: list[tuple[Module, Application]],
+    modules: list[Module],
+    problems: list[str],
+    wanted: str | None,
 ) -> tuple[Module, Application]:
     def label(one: tuple[Module, Application]) -> str:
         return f"{_relative(root, one[0])}:{one[1].label}"
@@ -164,7 +179,7 @@ def _choose(
         fits = [
             one
             for one in found
-            if wanted in {label(one), f"{dotted(root, one[0].source.path)}:{one[1].label}"}
+            if wanted in {label(one), f"{dotted(root, one[0].source.path, modules)}:{one[1].label}"}
         ]
         if len(fits) == 1:
             return fits[0]

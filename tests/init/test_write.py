@@ -74,6 +74,15 @@ def test_yes_asks_nothing_and_says_what_comes_next(shop: Path) -> None:
     assert 'TracingMiddleware, service_name="cart"' in (shop / "main.py").read_text()
 
 
+def test_a_service_in_src_is_named_as_its_modules_import_each_other(shop: Path) -> None:
+    source = shop / "src"
+    source.mkdir()
+    (shop / "main.py").rename(source / "main.py")
+    assert plan(shop, version="0.1.0").app == "main:app"
+    (source / "users.py").write_text("from src.main import app\n")
+    assert plan(shop, version="0.1.0").app == "src.main:app"
+
+
 def test_json_is_a_plan_and_writes_with_yes_only(shop: Path) -> None:
     before = content(shop)
     planned = json.loads(run(str(shop), "--json").output)
