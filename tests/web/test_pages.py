@@ -237,6 +237,20 @@ def test_theme_zone_and_help_answer_to_keys(page: Page) -> None:
     assert stored == {"theme": "light", "zone": "utc"}
 
 
+def test_the_first_key_of_two_shows_what_the_second_may_be(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("table", name="Traces")).to_be_visible()
+    hint = page.get_by_role("status", name="Next key")
+    page.keyboard.press("g")
+    expect(hint).to_contain_text("Go to Services")
+    page.keyboard.press("Escape")
+    expect(hint).to_be_hidden()
+    page.keyboard.press("s")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    expect(page).to_have_url(re.compile("/$"))
+
+
 def test_single_keys_can_be_switched_off(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Keyboard and help").click()

@@ -12,13 +12,31 @@ export interface Command {
   readonly always?: boolean;
 }
 
+/** How long the first key of a sequence waits for the second, in milliseconds; the next keys are shown meanwhile. */
+const WAITS = 5000;
+
 class Keys {
   #commands = $state.raw<readonly Command[]>([]);
-  #pending = '';
-  #since = 0;
+  #pending = $state('');
+  #over: ReturnType<typeof setTimeout> | undefined;
 
   get commands(): readonly Command[] {
     return this.#commands;
+  }
+
+  /** The keys that would end the sequence that was begun, each with what it does; empty where none was. */
+  get next(): { readonly key: string; readonly label: string }[] {
+    const begun = this.#pending && `${this.#pending} `;
+    if (!begun) return [];
+    return this.#commands.flatMap(({ keys, label }) =>
+      keys.filter((k) => k.startsWith(begun)).map((k) => ({ key: k.slice(begun.length), label })),
+    );
+  }
+
+  /** Ends a sequence that was begun without its second key. */
+  forget(): void {
+    clearTimeout(this.#over);
+    this.#pending = '';
   }
 
   /** Adds commands for as long as a page is open; the answer takes them away again. */
@@ -31,13 +49,12 @@ class Keys {
   }
 
   handle(event: KeyboardEvent): void {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.key === 'Shift') return;
     const target = event.target as HTMLElement | null;
     const typing = target?.matches('input, textarea, select, [contenteditable]') ?? false;
     const inDialog = target?.closest('dialog') ?? null;
     const key = nameOf(event);
-    const now = performance.now();
-    const sequence = now - this.#since < 1200 ? `${this.#pending} ${key}` : '';
+    const sequence = this.#pending ? `${this.#pending} ${key}` : '';
     const matches = (command: Command): boolean =>
       (command.keys.includes(key) || (sequence !== '' && command.keys.includes(sequence))) &&
       (!typing || command.always === true) &&
@@ -46,12 +63,18 @@ class Keys {
     const candidates = this.#commands.filter(matches);
     // The page that opened last speaks first, and a sequence before a single key.
     const found = candidates.reverse().find((c) => sequence !== '' && c.keys.includes(sequence)) ?? candidates[0];
-    this.#pending = typing ? '' : key;
-    this.#since = now;
+    this.forget();
+    if (!typing && !inDialog && !found && this.#begins(key)) {
+      this.#pending = key;
+      this.#over = setTimeout(() => this.forget(), WAITS);
+    }
     if (!found) return;
     event.preventDefault();
-    if (sequence !== '' && found.keys.includes(sequence)) this.#pending = '';
     found.run(event);
+  }
+
+  #begins(key: string): boolean {
+    return settings.keys && this.#commands.some((c) => c.keys.some((k) => k.startsWith(`${key} `)));
   }
 }
 
