@@ -79,8 +79,8 @@ def span_limits() -> SpanLimits:
 def set_propagators() -> None:
     """Make the propagators of `OTEL_PROPAGATORS` global; the API's default stays when it is unset.
 
-    Propagation works with telemetry switched off, too: a service that records nothing still hands on what its
-    callers sent (specification, `OTEL_SDK_DISABLED`).
+    They are set with telemetry switched off, too, for whoever calls `inject` and `extract` (specification,
+    `OTEL_SDK_DISABLED`); the middlewares and instrumentations then leave headers alone.
     """
     names = config.words("OTEL_PROPAGATORS", "")
     if not names:

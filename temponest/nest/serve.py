@@ -28,7 +28,7 @@ from .ingest.metrics import MetricsConsumer
 from .ingest.receiver import Receiver
 from .metrics_page import Sources
 from .model.signal import Signal
-from .state_line import State, report
+from .state import State, Watch, report
 from .store.allocator import give_back
 from .store.limits import Limits
 from .store.series.store import SeriesStore
@@ -85,7 +85,9 @@ class Busy(Exception):  # noqa: N818 - the state of a port
         self.port = port
 
 
-def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security) -> None:
+def serve(
+    folder: Path, addresses: Addresses, limits: Limits, security: Security, watch: Watch = report
+) -> None:
     """Run the nest until SIGTERM or SIGINT; nothing acknowledged is lost.
 
     Args:
@@ -93,6 +95,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
         addresses: where to listen.
         limits: memory, disk and age.
         security: who may ask.
+        watch: shows the state while the nest runs; by default a line a minute in the log.
 
     Raises:
         Busy: a port is taken.
@@ -150,7 +153,7 @@ def serve(folder: Path, addresses: Addresses, limits: Limits, security: Security
                 receiver,
                 dict(zip(sockets, apps, strict=True)),
                 tempo_app,
-                (lambda: _emit(derived), lambda: report(lambda: State.of(store, series, receiver))),
+                (lambda: _emit(derived), lambda: watch(lambda: State.of(store, series, receiver))),
             )
         )
         store.flush()

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from temponest.nest import state_line
+from temponest.nest import state
 from temponest.nest.ingest.errors import busy
 from temponest.nest.ingest.receiver import Receiver
 from temponest.nest.model.signal import Signal
-from temponest.nest.state_line import State, line, report
+from temponest.nest.state import State, line, report
 from temponest.nest.store.limits import MIB
 from temponest.nest.store.series.store import SeriesStore
 from temponest.nest.store.store import Store
@@ -50,13 +50,15 @@ def test_a_state_is_that_of_the_store_and_of_the_receiver(tmp_path: Path) -> Non
     state = State.of(store, series, receiver)
     assert (state.spans, state.requests, state.refused, state.queue_bytes) == (1, 1, 1, 0)
     assert state.disk_bytes > 0
+    assert state.memory_bytes > 0
+    assert state.refusal == "full"
     store.close()
 
 
 def test_each_line_covers_the_time_since_the_one_before(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(state_line, "INTERVAL", 0)
+    monkeypatch.setattr(state, "INTERVAL", 0)
     states = [IDLE, LATER, LATER]
 
     def look() -> State:

@@ -1,12 +1,15 @@
-"""What the nest does, in one line for whoever reads its log."""
+"""What the nest does: its state at a moment, and a line of it for whoever reads its log."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import psutil
 
 from .ingest.receiver import Receiver
 from .store.limits import MIB
@@ -29,7 +32,9 @@ class State:
         logs: log records likewise.
         requests: acknowledged since the start.
         refused: requests refused since the start.
+        refusal: why the last of them was, empty without any.
         queue_bytes: acknowledged and not yet searchable.
+        memory_bytes: resident, of the whole process.
         disk_bytes: of the folder.
         oldest_seconds: age of the oldest span or log record kept, 0 without any.
     """
@@ -42,6 +47,8 @@ class State:
     queue_bytes: int
     disk_bytes: int
     oldest_seconds: float = 0.0
+    refusal: str = ""
+    memory_bytes: int = 0
 
     @classmethod
     def of(cls, store: Store, series: SeriesStore, receiver: Receiver) -> State:
@@ -57,7 +64,13 @@ class State:
             stats.queue_bytes,
             disk,
             max(0.0, time.time() - stats.oldest_ns / 1e9) if stats.oldest_ns else 0.0,
+            counts.last_refusal,
+            psutil.Process().memory_info().rss,
         )
+
+
+# Shows the nest's state, which it asks for on another thread, until it is cancelled.
+Watch: TypeAlias = Callable[[Callable[[], State]], Coroutine[None, None, None]]
 
 
 def line(before: State, now: State) -> str:
@@ -69,11 +82,11 @@ def line(before: State, now: State) -> str:
         f" in {(now.requests - before.requests) / seconds:,.1f} requests/s"
         f", refused {now.refused - before.refused:,}"
         f", queue {now.queue_bytes / MIB:,.1f} MiB, disk {now.disk_bytes / MIB:,.0f} MiB"
-        f", oldest {_age(now.oldest_seconds)}"
+        f", oldest {age(now.oldest_seconds)}"
     )
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
     """In the largest unit of which there are two: what a person wants to know of it."""
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
