@@ -52,7 +52,8 @@ class Keys {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.key === 'Shift') return;
     const target = event.target as HTMLElement | null;
     const typing = target?.matches('input, textarea, select, [contenteditable]') ?? false;
-    const inDialog = target?.closest('dialog') ?? null;
+    // A dialog that was closed keeps the focus until the page is drawn again.
+    const inDialog = target?.closest('dialog[open]') ?? null;
     const key = nameOf(event);
     const sequence = this.#pending ? `${this.#pending} ${key}` : '';
     const matches = (command: Command): boolean =>
