@@ -15,13 +15,13 @@ from .block import MemoryBlock
 from .catalog import Catalog, Entry
 from .commit import Committer
 from .errors import Corrupt
+from .filters import FilterMemory
 from .layout import Layout
 from .limits import Limits
 from .precedence import Worker
 from .recent import Generation
 from .schema import SHAPES
 from .segment import Segment
-from .summary import FilterMemory
 from .view import CurrentView
 
 _log = logging.getLogger("temponest.store")

@@ -23,6 +23,7 @@ from .arrays import columns_of
 from .block import one_chunk, rows_of_traces
 from .catalog import Entry
 from .errors import Corrupt
+from .filters import FilterMemory
 from .layout import FILE_MODE, sync_folder
 from .schema import ATTRIBUTE_TYPES, SHAPES, Shape, attribute_of
 
@@ -149,7 +150,7 @@ def read_entry(path: Path) -> Entry:
 class Segment:
     """A segment as a block. Files are opened for each question, so any number of segments may exist."""
 
-    def __init__(self, folder: Path, entry: Entry, memory: summary.FilterMemory | None = None) -> None:
+    def __init__(self, folder: Path, entry: Entry, memory: FilterMemory | None = None) -> None:
         self.entry = entry
         self._memory = memory
         self.shape = SHAPES[entry.signal]
@@ -192,6 +193,8 @@ class Segment:
 
     def may_match(self, request: FetchRequest) -> bool:
         """False only when the summary excludes it."""
+        if not request.conditions:
+            return True
         known = self._known()
         with suppress(FileNotFoundError):
             return known is None or known.may_match(request)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import threading
-import weakref
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,13 +23,14 @@ from .arrays import columns_of
 from .block import MemoryBlock
 from .errors import Corrupt
 from .filter import parse_id
+from .filters import TRACE_SEED, Asking, FilterMemory, Filters
 from .layout import write_atomically
 from .names import attribute_names, operations
 from .schema import SPANS, Shape, attribute_of
 
 MAGIC = b"NESTSUM1"
 # magic, length of the JSON part, its checksum, length of the trace filter, length of the value filter
-_HEAD = struct.Struct("<8sIIII")
+HEAD = struct.Struct("<8sIIII")
 # Decoding an event costs microseconds; above this many their attributes are not in the summary.
 _EVENTS = 20_000
 # Names of operations are meant to be few; a service that puts ids into them gets no list.
@@ -100,43 +99,15 @@ def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
         listed=listed,
     )
     ids = columns_of(table, "trace_id").unique().drop_null().to_pylist()
-    traces = bloom.build(bloom.hash_values(0, ids), _TRACE_BITS)
+    traces = bloom.build(bloom.hash_values(TRACE_SEED, ids), _TRACE_BITS)
     return summary, traces, bloom.build(np.concatenate(hashes), _VALUE_BITS)
 
 
 def write(path: Path, summary: Summary, traces: bytes, values: bytes) -> None:
     """Write a summary file, atomically."""
     text = json.dumps(asdict(summary), separators=(",", ":")).encode()
-    head = _HEAD.pack(MAGIC, len(text), zlib.crc32(text), len(traces), len(values))
+    head = HEAD.pack(MAGIC, len(text), zlib.crc32(text), len(traces), len(values))
     write_atomically(path, head + text + traces + values)
-
-
-class FilterMemory:
-    """Room for filters in memory; those that find none are read from their file, 64 bytes a question.
-
-    A read is a system call, and after each the thread waits for the interpreter again: in memory a question
-    to a hundred segments takes microseconds however busy the nest is.
-
-    Args:
-        limit: bytes.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._guard = threading.Lock()
-        self._left = limit
-
-    def take(self, size: int) -> bool:
-        """Take room, if there is enough."""
-        with self._guard:
-            if size > self._left:
-                return False
-            self._left -= size
-            return True
-
-    def give(self, size: int) -> None:
-        """Give room back."""
-        with self._guard:
-            self._left += size
 
 
 class SummaryFile:
@@ -152,22 +123,16 @@ class SummaryFile:
     """
 
     def __init__(self, path: Path, memory: FilterMemory | None = None) -> None:
-        self._path = path
-        self._filters: bytes | None = None
         with path.open("rb") as file:
-            head = file.read(_HEAD.size)
-            if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
+            head = file.read(HEAD.size)
+            if len(head) < HEAD.size or head[: len(MAGIC)] != MAGIC:
                 raise Corrupt(path, 0, "not a segment summary")
-            _, length, checksum, self._traces, self._values = _HEAD.unpack(head)
+            _, length, checksum, traces, values = HEAD.unpack(head)
             text = file.read(length)
             size = os.fstat(file.fileno()).st_size
-            in_file = self._traces + self._values
-            if memory is not None and memory.take(in_file):
-                self._filters = file.read(in_file)
-                weakref.finalize(self, memory.give, in_file)
-        if zlib.crc32(text) != checksum or size != _HEAD.size + length + self._traces + self._values:
-            raise Corrupt(path, _HEAD.size, "bad checksum or length")
-        self._start = _HEAD.size + length
+            if zlib.crc32(text) != checksum or size != HEAD.size + length + traces + values:
+                raise Corrupt(path, HEAD.size, "bad checksum or length")
+            self._filters = Filters(file, traces, values, memory)
         self.summary = Summary(**json.loads(text))
         self.summary.services = {
             name: pairs if pairs is None else [(operation, kind) for operation, kind in pairs]
@@ -179,24 +144,22 @@ class SummaryFile:
 
     def among(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """Those of the traces that may be in the segment."""
-        with _Filters(self._path, self._filters, self._start) as filters:
-            return [one for one in trace_ids if self._has_trace(filters, one)]
+        with self._filters.asking() as filters:
+            return filters.among(trace_ids)
 
     def may_match(self, request: FetchRequest) -> bool:
-        """Whether a span of the segment may satisfy the conditions."""
+        """Whether a span of the segment may satisfy the conditions, of which there is at least one."""
         every = all if request.all_conditions else any
-        with _Filters(self._path, self._filters, self._start) as filters:
-            return not request.conditions or every(
-                self._condition(filters, one) for one in request.conditions
-            )
+        with self._filters.asking() as filters:
+            return every(self._condition(filters, one) for one in request.conditions)
 
-    def _condition(self, filters: _Filters, condition: Condition) -> bool:
+    def _condition(self, filters: Asking, condition: Condition) -> bool:
         if condition.operator is Operator.ABSENT:
             return True
         names = (condition.attribute, *condition.aliases)
         return any(self._attribute(filters, one, condition) for one in names)
 
-    def _attribute(self, filters: _Filters, attribute: Attribute, condition: Condition) -> bool:
+    def _attribute(self, filters: Asking, attribute: Attribute, condition: Condition) -> bool:
         scope, name = attribute.scope, attribute.name
         if scope is AttributeScope.ANY:
             return any(
@@ -221,7 +184,7 @@ class SummaryFile:
             return True
         return any(self._value(filters, scope, name, operand) for operand in condition.operands)
 
-    def _intrinsic(self, filters: _Filters, name: str, condition: Condition) -> bool:
+    def _intrinsic(self, filters: Asking, name: str, condition: Condition) -> bool:
         column = {"duration": "duration_ns", "kind": "kind", "status": "status"}.get(name)
         if column is not None:
             return not self._out_of_range([column], condition)
@@ -229,7 +192,7 @@ class SummaryFile:
             return True
         if name == "trace:id":
             ids = [parse_id(operand, 16) for operand in condition.operands]
-            return any(self._has_trace(filters, one) for one in ids if one is not None)
+            return bool(filters.among([one for one in ids if one is not None]))
         if name in ("name", "statusMessage", "instrumentation:name", "instrumentation:version") or (
             name == "event:name" and self.summary.listed
         ):
@@ -250,43 +213,8 @@ class SummaryFile:
             _reaches(low, high, condition.operator, one) for low, high in ranges for one in operands
         )
 
-    def _has_trace(self, filters: _Filters, trace_id: bytes) -> bool:
-        return filters.has(self._start, self._traces, _trace_probe(trace_id))
-
-    def _value(self, filters: _Filters, scope: AttributeScope, name: str, operand: Operand) -> bool:
-        return filters.has(self._start + self._traces, self._values, _value_probe(scope, name, operand))
-
-
-class _Filters:
-    """The filters, in memory or in a file that is open for one question: a process may not open many."""
-
-    def __init__(self, path: Path, held: bytes | None, begin: int) -> None:
-        self._path = path
-        self._held = held
-        self._begin = begin
-        self._handle = -1
-
-    def __enter__(self) -> _Filters:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-
-    def has(self, start: int, size: int, probe: bloom.Probe) -> bool:
-        """What the filter at `start` says to a probe."""
-        if self._held is not None:
-            at = start - self._begin + probe.offset(size)
-            return probe.fits(self._held[at : at + bloom.BLOCK_BYTES])
-        if self._handle < 0:
-            self._handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        block = os.pread(self._handle, bloom.BLOCK_BYTES, start + probe.offset(size))
-        return len(block) < bloom.BLOCK_BYTES or probe.fits(block)
-
-
-@lru_cache(maxsize=1024)
-def _trace_probe(trace_id: bytes) -> bloom.Probe:
-    return bloom.Probe(0, trace_id)
+    def _value(self, filters: Asking, scope: AttributeScope, name: str, operand: Operand) -> bool:
+        return filters.has_value(_value_probe(scope, name, operand))
 
 
 @lru_cache(maxsize=256, typed=True)
