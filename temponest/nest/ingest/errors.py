@@ -58,6 +58,27 @@ def too_large(limit: int) -> Refused:
     )
 
 
+def too_heavy(text: int, weight: int) -> Refused:
+    """413: JSON of which one piece is longer, or takes more memory while it is read, than is allowed."""
+    return Refused(
+        Code.RESOURCE_EXHAUSTED,
+        413,
+        f"one record or resource has more than {text // 1024**2} MiB of JSON, "
+        f"or takes {weight // 1024**2} MiB to be read; send protobuf",
+        cause="too_large",
+    )
+
+
+def too_many(what: str, limit: int) -> Refused:
+    """413: JSON that takes too long to read, however small it is."""
+    return Refused(
+        Code.RESOURCE_EXHAUSTED,
+        413,
+        f"the request has more than {limit:,} {what}; send smaller batches",
+        cause="too_large",
+    )
+
+
 def busy(reason: str, retry_after: float, cause: str) -> Refused:
     """503 and UNAVAILABLE with the time to wait: the sender keeps the data and tries again."""
     return Refused(Code.UNAVAILABLE, 503, reason, retry_after, cause)

@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from ..model.signal import Signal
 from ..store.errors import Closed, Full
-from ..store.limits import MIB
 from . import status
 from .errors import Code, Refused, too_large
 from .inflate import inflate
@@ -26,10 +25,6 @@ from .receiver import Claim, Receiver, refusal
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-
-# While JSON is read it takes eleven times its text, so there is less room for it than for protobuf.
-JSON_TIMES = 10
-MAX_JSON = 8 * MIB
 
 PATHS = {"/v1/traces": Signal.TRACES, "/v1/metrics": Signal.METRICS, "/v1/logs": Signal.LOGS}
 
@@ -84,12 +79,11 @@ async def _take(receiver: Receiver, signal: Signal, media_type: str, request: Re
             Code.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}, not {media_type!r}"
         )
     encoding = request.headers.get("content-encoding", "")
-    limit = min(MAX_JSON, receiver.max_body) if media_type == JSON else receiver.max_body
     with receiver.claim() as claim:
-        body = await _read(claim, request, limit)
+        body = await _read(claim, request, receiver.max_body)
         try:
             future, partial = await run_in_threadpool(
-                _prepare, receiver, claim, signal, media_type, encoding, body, limit
+                _prepare, receiver, claim, signal, media_type, encoding, body
             )
             await asyncio.wrap_future(future)
         except (Full, Closed) as error:
@@ -104,15 +98,12 @@ def _prepare(
     media_type: str,
     encoding: str,
     body: bytearray,
-    limit: int,
 ) -> tuple[Future[None], Partial | None]:
-    plain = inflate(body, encoding, limit, claim.grow)
+    plain = inflate(body, encoding, receiver.max_body, claim.grow)
     if plain is not body:
         # The caller holds it to the end; what was received is not to be kept beside what came of it.
         body.clear()
-    if media_type == JSON:
-        claim.grow(len(plain) * JSON_TIMES)
-    return receiver.accept(signal, plain, json=media_type == JSON)
+    return receiver.accept(signal, plain, json_in=claim if media_type == JSON else None)
 
 
 async def _read(claim: Claim, request: Request, limit: int) -> bytearray:

@@ -6,7 +6,7 @@ import hmac
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
@@ -27,6 +27,9 @@ MAX_BODY = 64 * MIB
 # A larger request is checked and kept in parts of this size. What a part becomes while it is checked can be
 # fifty times as large, where somebody sends millions of empty records.
 PART_BYTES = MIB
+
+# The same of JSON, which takes nine times its text while it is read.
+JSON_PART_BYTES = PART_BYTES // 2
 
 # Parts after the first wait for room in the queue, which empties by megabytes a second; a sender's own time
 # for a request is ten seconds in most SDKs.
@@ -160,14 +163,14 @@ class Receiver:
         return Claim(self)
 
     def accept(
-        self, signal: Signal, body: bytes | bytearray, *, json: bool = False
+        self, signal: Signal, body: bytes | bytearray, *, json_in: Claim | None = None
     ) -> tuple[Future[None], Partial | None]:
         """Check one decompressed request and hand it to the store; a large one takes as long as its parts do.
 
         Args:
             signal: what it holds.
-            body: in protobuf, or in JSON; a large one is emptied.
-            json: which of the two.
+            body: in protobuf, or in JSON; emptied, for the caller holds it to the end.
+            json_in: it is JSON, and what reading it takes is counted in this claim.
 
         Returns:
             A future that is done once the request is durable, the moment to acknowledge it; or that has the
@@ -176,28 +179,43 @@ class Receiver:
         Raises:
             Refused: it cannot be decoded, or the store takes nothing now.
         """
-        self._store.precedence.wait(min(_GIVE_WAY, len(body) * _GIVE_WAY_A_BYTE))
-        partial = None
-        if json:
-            body, partial = decode.from_json(signal, bytes(body))
-        elif len(body) <= PART_BYTES:
-            body, partial = decode.check(signal, bytes(body))
+        limit = PART_BYTES if json_in is None else JSON_PART_BYTES
+        parts = self._checked(signal, body, limit, json_in)
         try:
-            if len(body) <= PART_BYTES:
-                return self._append(signal, bytes(body)), partial
+            if len(body) <= limit:
+                ((good, partial),) = parts
+                return self._append(signal, good), partial
             # Nothing is kept of a request with a bad part.
             with Spool(self._store.folder) as spool:
                 told = []
-                for part in split(body, PART_BYTES):
-                    good, one = decode.check(signal, part)
+                for good, partial in parts:
                     spool.add(good)
-                    told.append(one)
-                if isinstance(body, bytearray):
-                    # The caller holds it to the end.
-                    body.clear()
-                return self._append_all(signal, spool), partial or Partial.together(told)
+                    told.append(partial)
+                _empty(body)
+                return self._append_all(signal, spool), Partial.together(told)
         except (Full, Closed) as error:
             raise refusal(error) from None
+        finally:
+            # A refusal's traceback would keep it, too, for as long as somebody looks at it.
+            _empty(body)
+
+    def _checked(
+        self, signal: Signal, body: bytes | bytearray, limit: int, json_in: Claim | None
+    ) -> Iterator[tuple[bytes, Partial | None]]:
+        """One part of a small request, several of a large one."""
+        self._give_way(len(body))
+        if json_in is not None:
+            for part in decode.from_json(signal, body, limit, json_in.grow):
+                yield part
+                self._give_way(limit)
+        elif len(body) <= limit:
+            yield decode.check(signal, bytes(body))
+        else:
+            for plain in split(body, limit):
+                yield decode.check(signal, plain)
+
+    def _give_way(self, size: int) -> None:
+        self._store.precedence.wait(min(_GIVE_WAY, size * _GIVE_WAY_A_BYTE))
 
     def _append(self, signal: Signal, body: bytes) -> Future[None]:
         patient = self._patient.acquire(blocking=False)
@@ -229,6 +247,11 @@ class Receiver:
                 self.counts.by_cause[refused.cause] += 1
                 self.counts.last_refusal = refused.message
                 self.counts.last_refused_at = time.time()
+
+
+def _empty(body: bytes | bytearray) -> None:
+    if isinstance(body, bytearray):
+        body.clear()
 
 
 def refusal(error: Full | Closed) -> Refused:

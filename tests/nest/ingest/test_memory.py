@@ -82,6 +82,49 @@ def by_grpc(nest: Nest, body: bytes) -> str:
     return "OK"
 
 
+@pytest.fixture(scope="module")
+def large_json() -> bytes:
+    """Log records of 63 MiB of JSON in one list, gzipped."""
+    record = '{"timeUnixNano":"1700000000000000000","body":{"stringValue":"%s"},"attributes":[{"key":"a"}]}'
+    before, after = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[', '],"schemaUrl":"u"}]}]}'
+    one = record % ("x" * 1000) + ","
+    return gzip.compress((before + one * (LARGE // len(one)) + one[:-1] + after).encode(), 1)
+
+
+def json_by_http(nest: Nest, body: bytes) -> str:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = httpx.post(f"{nest.http}/v1/logs", content=body, headers=headers, timeout=300)
+    assert answer.headers["content-type"] == "application/json"
+    return f"{answer.status_code} {answer.json().get('message', '')}".strip()
+
+
+def test_large_json_is_taken_within_the_limit_of_memory(nest: Nest, large_json: bytes) -> None:
+    with ThreadPoolExecutor(2) as senders:
+        answers = list(senders.map(lambda _: json_by_http(nest, large_json), range(2)))
+    assert "200" in answers
+    assert set(answers) <= {"200", "429 another large request is being taken; try again"}
+    assert nest.peak_mb <= MOST_MB
+
+
+BOMBS = {
+    "objects": ('{"resourceLogs":[', "{},", "{}]}"),
+    "deep": ("", "[", ""),
+    "unknown": ('{"later":[', "0,", "0]}"),
+    "records": ('{"resourceLogs":[{"scopeLogs":[{"logRecords":[', "0,", "0]}]}]}"),
+    "text": ('{"later":"', "\\n", '"}'),
+}
+
+
+def test_bombs_of_json_are_refused_within_the_limit_of_memory(nest: Nest) -> None:
+    bombs = []
+    for before, again, after in BOMBS.values():
+        whole = before + again * ((LARGE - len(before) - len(after)) // len(again)) + after
+        bombs.append(gzip.compress(whole.encode(), 1))
+    answers = [json_by_http(nest, bomb) for bomb in bombs]
+    assert [answer[:3] for answer in answers] == ["413"] * len(BOMBS)
+    assert nest.peak_mb <= MOST_MB
+
+
 @pytest.mark.parametrize(
     ("send", "taken", "refused"),
     [(by_http, "200", "429 1"), (by_grpc, "OK", "RESOURCE_EXHAUSTED")],
