@@ -131,27 +131,30 @@ class Halves:
 
     def paired(self) -> tuple[Numbers, Numbers, Numbers]:
         """Rows of clients, of their servers, and of those that wait for their other side, in order."""
-        order = np.argsort(self.clients, kind="stable")
+        # Equal ids in any order: sorting that keeps theirs takes four times as long.
+        order = np.argsort(self.clients)
         begins = np.flatnonzero(np.diff(self.clients[order], prepend=~self.clients[order[:1]]))
         sizes = np.diff(begins, append=len(self))
-        alone = order[begins[sizes == 1]]
-        two = begins[sizes == 2]
-        first, second = order[two], order[two + 1]
-        pair = (self.calls[first] != self.calls[second]) & (self.traces[first] == self.traces[second]).all(1)
-        first, second = first[pair], second[pair]
-        # Span ids of different requests hardly ever agree, and a side hardly ever comes twice.
+        single, two = order[begins[sizes == 1]], begins[sizes == 2]
+        first, second = np.minimum(order[two], order[two + 1]), np.maximum(order[two], order[two + 1])
+        # A side hardly ever comes thrice.
         rest = np.ones(len(self), np.bool_)
-        rest[alone] = rest[first] = rest[second] = False
+        rest[single] = rest[first] = rest[second] = False
         more, left = self._one_by_one(np.flatnonzero(rest))
+        one_trace = (self.traces[first] == self.traces[second]).all(1)
+        pair = one_trace & (self.calls[first] != self.calls[second])
+        # The same side once more takes the place of the first.
+        alone = np.concatenate((single, first[~one_trace], second[~pair], left))
+        first, second = first[pair], second[pair]
         calls = self.calls[first]
         return (
             np.concatenate((np.where(calls, first, second), more[:, 0])),
             np.concatenate((np.where(calls, second, first), more[:, 1])),
-            np.sort(np.concatenate((alone, left))),
+            np.sort(alone),
         )
 
     def _one_by_one(self, rows: Numbers) -> tuple[Numbers, Numbers]:
-        """Pairs of client and server, and what waits, where an id occurs more than twice or in vain."""
+        """Pairs of client and server, and what waits, where an id occurs more than twice."""
         waiting: tuple[dict[tuple[bytes, bytes], int], ...] = ({}, {})
         pairs: list[tuple[int, int]] = []
         ids = np.concatenate((self.traces[rows], self.clients[rows].view(np.uint8).reshape(-1, 8)), axis=1)
