@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -71,10 +71,16 @@ class Api:
         """
         return self._answer(path, media_type, {}).content
 
-    def _answer(self, path: str, media_type: str, parameters: dict[str, Any]) -> httpx.Response:
+    def _answer(
+        self,
+        path: str,
+        media_type: str,
+        parameters: dict[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         wanted = {name: value for name, value in parameters.items() if value is not None}
         try:
-            answer = self._client.get(path, params=wanted, headers={"Accept": media_type})
+            answer = self._client.get(path, params=wanted, headers={**(headers or {}), "Accept": media_type})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             address = self._client.base_url
             raise ApiError(f"{address} does not answer ({error})") from None

@@ -80,7 +80,8 @@ def requests(file: IO[bytes], name: str) -> Iterator[tuple[str, str, bytes]]:
             found = json.loads(text)
         except ValueError as error:
             if number > 1:
-                raise FileError(where, f"no JSON ({error})") from None
+                cut = "" if text.endswith(b"\n") else "; the file is cut off in this line"
+                raise FileError(where, f"no JSON ({error}){cut}") from None
             # People save one request indented.
             text += file.read(MOST_BYTES - len(text))
             try:

@@ -1,4 +1,4 @@
-"""A nest that takes OTLP over HTTP and answers Tempo's API, in this process."""
+"""A nest that takes OTLP over HTTP and answers Tempo's, Prometheus' and Loki's APIs, in this process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from google.protobuf.message import Message
 
-from temponest.nest.api import tempo
+from temponest.files.otlp_json import REQUESTS
+from temponest.nest.api import loki, prometheus, tempo
 from temponest.nest.ingest.http import create_app
+from temponest.nest.ingest.metrics import MetricsConsumer
 from temponest.nest.ingest.receiver import Receiver
 from temponest.nest.model.signal import Signal
 from temponest.nest.model.span import Span
+from temponest.nest.store.series.store import SeriesStore
 from temponest.nest.store.store import Store
 from tests.nest.serving import serving
 
@@ -28,10 +31,13 @@ class Nest:
     store: Store
     otlp: str
     tempo: str
+    prometheus: str
+    loki: str
 
-    def send(self, request: ExportTraceServiceRequest) -> None:
+    def send(self, request: Message) -> None:
         """Keep a request and make it searchable."""
-        self.store.append(Signal.TRACES, request.SerializeToString()).result()
+        signal = next(signal for signal, kind in REQUESTS.items() if isinstance(request, kind))
+        self.store.append(Signal[signal.upper()], request.SerializeToString()).result()
         self.store.flush()
 
     def traces(self, *trace_ids: bytes) -> dict[bytes, list[Span]]:
@@ -41,7 +47,8 @@ class Nest:
 
     def export(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run `temponest export` on it."""
-        return run("export", *arguments, "--tempo", self.tempo)
+        apis = ("--tempo", self.tempo, "--loki", self.loki)
+        return run("export", *arguments, *apis)
 
     def import_(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run `temponest import` into it."""
@@ -61,10 +68,17 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Nest]]:
 
         def begin() -> Nest:
             store = Store.open(tmp_path / f"nest-{len(list(tmp_path.iterdir()))}")
+            series = SeriesStore(store.folder / "series", disk_bytes=10**9, retention_seconds=0)
+            store.register(Signal.METRICS, MetricsConsumer(series))
             store.start()
             stack.callback(store.close)
             otlp = stack.enter_context(serving(create_app(Receiver(store))))
-            api = stack.enter_context(serving(tempo.create_app(store.spans)))
-            return Nest(store, str(otlp.base_url), str(api.base_url))
+            apps = (
+                tempo.create_app(store.spans),
+                prometheus.create_app(series),
+                loki.create_app(store.logs),
+            )
+            apis = [str(stack.enter_context(serving(app)).base_url) for app in apps]
+            return Nest(store, str(otlp.base_url), *apis)
 
         yield begin

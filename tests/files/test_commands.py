@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_long_line_is_imported_too(start: Callable[[], Nest]) -> None:
 
 def test_a_receiver_that_is_not_there_is_named(start: Callable[[], Nest]) -> None:
     nest = start()
-    gone = Nest(nest.store, "http://127.0.0.1:9", nest.tempo)
+    gone = replace(nest, otlp="http://127.0.0.1:9")
     imported = gone.import_("-", stdin=otlp_json.line(full(A)))
     assert imported.returncode == 1
     assert b"temponest serve" in imported.stderr

@@ -11,12 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from google.protobuf import json_format
 from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined] # what writeDelimitedTo uses
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from temponest.files import frames, otlp_json, table
+from temponest.files import frames, otlp_json, tables
 from temponest.files.errors import FileError
 
+from .log_messages import full_logs
 from .messages import full
+from .metric_messages import full_metrics
 
 MESSAGES = [full(b"a" * 16).SerializeToString(), full(b"b" * 16, spans=3).SerializeToString()]
 
@@ -27,7 +30,7 @@ def buffered(content: bytes) -> BufferedReader:
 
 def parquet(*requests: ExportTraceServiceRequest) -> BytesIO:
     file = io.BytesIO()
-    writer = table.Writer(file)
+    writer = tables.Writer(file, "traces")
     for request in requests:
         writer.write(request)
     writer.close()
@@ -113,8 +116,32 @@ def test_parquet_keeps_every_field_and_type(tmp_path: Path) -> None:
     path = tmp_path / "spans.parquet"
     sent = full(b"a" * 16, spans=3)
     path.write_bytes(parquet(sent).getvalue())
-    (found,) = [request for _, request in table.requests(path)]
+    (found,) = [request for _, _, request in tables.requests(path)]
     assert json_format.MessageToDict(found) == json_format.MessageToDict(sent)
+
+
+@pytest.mark.parametrize("signal", ["metrics", "logs"])
+def test_parquet_keeps_metrics_and_logs_whole(tmp_path: Path, signal: str) -> None:
+    sent: Message = full_logs("shop")
+    if signal == "metrics":
+        sent = full_metrics("shop")
+        sent.resource_metrics[0].scope_metrics[0].metrics[2].sum.aggregation_temporality = 1  # type: ignore[assignment] # DELTA by number
+    path = tmp_path / "table.parquet"
+    with path.open("wb") as file:
+        writer = tables.Writer(file, signal)
+        writer.write(sent)
+        writer.close()
+    ((_, told, found),) = tables.requests(path)
+    assert told == signal
+    assert json_format.MessageToDict(found) == json_format.MessageToDict(sent)
+
+
+def test_large_rows_are_requests_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables.table, "_REQUEST_BYTES", 700)
+    path = tmp_path / "spans.parquet"
+    path.write_bytes(parquet(full(b"a" * 16, spans=3)).getvalue())
+    places = [where for where, _, _ in tables.requests(path)]
+    assert places == [f"{path}, row {number}" for number in (1, 2, 3)]
 
 
 def test_parquet_is_a_table_for_sql(tmp_path: Path) -> None:
@@ -129,10 +156,10 @@ def test_another_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     pq.write_table(pa.table({"trace_id": ["a"]}), path)
     with pytest.raises(FileError, match="no column span_id"):
-        list(table.requests(path))
+        list(tables.requests(path))
     path.write_bytes(b"PAR1 and nothing else")
     with pytest.raises(FileError, match="no Parquet"):
-        list(table.requests(path))
+        list(tables.requests(path))
 
 
 def test_a_bad_row_is_named(tmp_path: Path) -> None:
@@ -142,4 +169,4 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
     bad = pa.array(["{}", '{"key": {"no": "value"}}'])
     pq.write_table(rows.set_column(rows.schema.get_field_index("attributes"), "attributes", bad), path)
     with pytest.raises(FileError, match="row 2: an attribute is"):
-        list(table.requests(path))
+        list(tables.requests(path))

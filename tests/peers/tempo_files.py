@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from temponest.files import frames, otlp_json, table
+from temponest.files import frames, otlp_json, tables
 from tests.files.conftest import run
 from tests.files.messages import full
 
@@ -74,9 +74,9 @@ def _export(target: Path, tempo: str) -> str:
         time.sleep(2)
 
 
-def _read(path: Path) -> list[ExportTraceServiceRequest]:
+def _read(path: Path) -> list[Any]:
     if path.suffix == ".parquet":
-        return [request for _, request in table.requests(path)]
+        return [request for _, _, request in tables.requests(path)]
     with path.open("rb") as file:
         if path.suffix == ".pb":
             return [
@@ -89,7 +89,7 @@ def _read(path: Path) -> list[ExportTraceServiceRequest]:
         return made
 
 
-def _spans(requests: list[ExportTraceServiceRequest]) -> dict[str, dict[str, Any]]:
+def _spans(requests: list[Any]) -> dict[str, dict[str, Any]]:
     """The fields of each span, its resource and its scope, by its ids, but for flags, which Tempo drops."""
     return {
         f"{span.trace_id.hex()} {span.span_id.hex()}": {

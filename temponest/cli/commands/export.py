@@ -2,140 +2,122 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import Protocol
 
 import click
+from google.protobuf.message import Message
 
 from temponest.cli.target import TEMPO, said
 from temponest.client.api import ApiError
+from temponest.client.loki import EVERY_STREAM, Loki
 from temponest.client.tempo import Tempo
-from temponest.files.find import Found
+from temponest.files.errors import FileError
+from temponest.files.log_records import LogRecords, of_traces
+from temponest.files.traces import EVERYTHING, Traces
+from temponest.files.write import FORMATS, writing
 
-_Write: TypeAlias = Callable[[bytes], tuple[int, int]]
+SECOND = 1_000_000_000
+SIGNALS = ("traces", "logs")
+_HELP = {
+    "query": "Which: TraceQL for traces, LogQL for logs. [default: all]",
+    "trace": "Only this trace, or its log records; may be repeated.",
+    "start": "Start in seconds since the epoch, not --since.",
+    "end": "End in seconds since the epoch. [default: now]",
+    "format": "[default: by FILE's name, else json]",
+}
 
-FORMATS = ("json", "protobuf", "parquet")
-_BY_SUFFIX = {".pb": "protobuf", ".binpb": "protobuf", ".otlp": "protobuf", ".parquet": "parquet"}
-# Traces asked for at once, as many as come in one answer of a few megabytes.
-_AT_ONCE = 50
+
+class Source(Protocol):
+    """What is exported."""
+
+    def __iter__(self) -> Iterator[Message]:
+        """Requests of OTLP."""
+        ...
+
+    def counted(self) -> str:
+        """What came so far."""
+        ...
+
+    def missing(self) -> str:
+        """What could not be exported, and what to do; empty where all was."""
+        ...
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default="-")
-@click.option("--query", default="{}", show_default=True, help="TraceQL; which traces.")
-@click.option("--trace", "trace_ids", multiple=True, metavar="ID", help="Only this trace; may be repeated.")
+@click.option(
+    "--signal", type=click.Choice(SIGNALS), default="traces", show_default=True, help="What to export."
+)
+@click.option("--query", help=_HELP["query"])
+@click.option("--trace", "trace_ids", multiple=True, metavar="ID", help=_HELP["trace"])
 @click.option(
     "--since", default=3600, show_default=True, type=click.IntRange(1), help="Seconds to look back."
 )
-@click.option("--start", type=float, metavar="SECONDS", help="Start in seconds since the epoch, not --since.")
-@click.option("--end", type=float, metavar="SECONDS", help="End in seconds since the epoch. [default: now]")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by FILE's name, else json]")
+@click.option("--start", type=float, metavar="SECONDS", help=_HELP["start"])
+@click.option("--end", type=float, metavar="SECONDS", help=_HELP["end"])
+@click.option("--format", "form", type=click.Choice(FORMATS), help=_HELP["format"])
 @click.option("--tempo", metavar="URL", default=TEMPO, show_default=True, help="Tempo's address.")
+@click.option(
+    "--loki", metavar="URL", default="http://localhost:3100", show_default=True, help="Loki's address."
+)
 @click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token, where the server asks for one.")
 def command(
     file: Path,
-    query: str,
+    signal: str,
+    query: str | None,
     trace_ids: tuple[str, ...],
     since: int,
     start: float | None,
     end: float | None,
     form: str | None,
     tempo: str,
+    loki: str,
     token: str | None,
 ) -> None:
-    """Write traces to FILE, or to standard output.
+    """Write traces or logs to FILE, or to standard output.
 
     One OTLP request a line as JSON, messages with their length before them as protobuf (both as the
-    Collector's file exporter writes them), or a row a span as Parquet.
+    Collector's file exporter writes them), or a row a span or log record as Parquet. With .gz at
+    its end a file is compressed.
 
     \b
-    temponest export yesterday.jsonl --since 86400
+    temponest export yesterday.jsonl.gz --since 86400
     temponest export errors.parquet --query '{ status = error }'
     temponest export --trace 770ad1a7a5111bc838d061ebf6361b25 | jq .
+    temponest export logs.jsonl --signal logs --query '{service_name="shop"} |= "refused"'
     """
-    last = int(end) + 1 if end is not None else int(time.time()) + 1
-    first = int(start) if start is not None else last - since
+    last = end if end is not None else int(time.time()) + 1
+    first = start if start is not None else last - since
     if first >= last:
-        raise click.ClickException("--end must be after --start")
-    wanted = list(dict.fromkeys(trace_ids))
+        raise click.ClickException("the time range is empty: --end must be after --start")
     try:
-        with closing(Tempo(tempo, token)) as client, _output(file) as out:
-            found = Found(client, query, first, last)
-            write = _writer(form or _BY_SUFFIX.get(file.suffix, "json"), out)
-            traces, spans = _copy(client, iter([wanted]) if wanted else iter(found), *write)
-            if traces < len(wanted):
-                raise click.ClickException(f"only {traces} of {len(wanted)} traces exist")
+        with ExitStack() as stack:
+            source: Source
+            if signal == "traces":
+                traces = stack.enter_context(closing(Tempo(tempo, token)))
+                source = Traces(traces, query or EVERYTHING, int(first), math.ceil(last), trace_ids)
+            else:
+                logs = stack.enter_context(closing(Loki(loki, token)))
+                chosen = of_traces(query or EVERY_STREAM, trace_ids)
+                source = LogRecords(logs, chosen, int(first * SECOND), int(last * SECOND))
+            _write(source, file, signal, form)
     except ApiError as error:
         raise click.ClickException(said(error)) from None
-    click.echo(f"Exported {traces:,} traces, {spans:,} spans.", err=True)
-    if found.crowded:
-        raise click.ClickException(
-            f"{len(found.crowded)} seconds hold more traces than one search finds, the first of them"
-            f" {found.crowded[0]}; some are missing. Export them apart with a narrower --query"
-        )
+    except FileError as error:
+        raise click.ClickException(str(error)) from None
 
 
-@contextmanager
-def _output(file: Path) -> Iterator[IO[bytes]]:
-    """Where to write; a file has its name only once it is whole."""
-    if str(file) == "-":
-        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
-            yield out
-        return
-    draft = file.with_name(f"{file.name}.part")
-    try:
-        with draft.open("wb") as out:
-            yield out
-        draft.replace(file)
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _copy(
-    client: Tempo, groups: Iterator[list[str]], write: _Write, close: Callable[[], None]
-) -> tuple[int, int]:
-    traces = spans = 0
-    for group in groups:
-        for low in range(0, len(group), _AT_ONCE):
-            for body in client.encoded(group[low : low + _AT_ONCE]):
-                made = write(body)
-                traces, spans = traces + made[0], spans + made[1]
-    close()
-    return traces, spans
-
-
-def _writer(form: str, out: IO[bytes]) -> tuple[_Write, Callable[[], None]]:
-    """What writes an encoded request and counts its traces and spans, and what ends the file."""
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    from temponest.files import frames, otlp_json
-    from temponest.files.table import Writer
-
-    put: Callable[[ExportTraceServiceRequest], object]
-    close: Callable[[], None] = out.flush
-    if form == "parquet":
-        table = Writer(out)
-        put, close = table.write, table.close
-    elif form == "json":
-        put = lambda request: out.write(otlp_json.line(request))  # noqa: E731 - one of three ways to write
-    else:
-        put = lambda request: out.write(frames.frame(request.SerializeToString()))  # noqa: E731 - as above
-
-    def write(body: bytes) -> tuple[int, int]:
-        request = ExportTraceServiceRequest.FromString(body)
-        put(request)
-        ids = [
-            span.trace_id
-            for group in request.resource_spans
-            for scoped in group.scope_spans
-            for span in scoped.spans
-        ]
-        return len(set(ids)), len(ids)
-
-    return write, close
+def _write(source: Source, file: Path, signal: str, form: str | None) -> None:
+    with writing(file, signal, form) as out:
+        for request in source:
+            out.write(request)
+    click.echo(f"Exported {source.counted()}.", err=True)
+    if source.counted().startswith("0 "):
+        click.echo("Nothing matches: look further back with --since, or with another --query.", err=True)
+    if missing := source.missing():
+        raise click.ClickException(missing)

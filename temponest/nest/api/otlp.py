@@ -205,18 +205,10 @@ def resource_spans_messages(spans: Iterable[Span]) -> list[ResourceSpans]:
     """OTLP's `ResourceSpans` messages for these spans."""
     return [
         ResourceSpans(
-            resource=ResourceMessage(
-                attributes=_key_values(resource.attributes),
-                dropped_attributes_count=resource.dropped_attributes,
-            ),
+            resource=resource_message(resource),
             scope_spans=[
                 ScopeSpans(
-                    scope=InstrumentationScope(
-                        name=scope.name,
-                        version=scope.version,
-                        attributes=_key_values(scope.attributes),
-                        dropped_attributes_count=scope.dropped_attributes,
-                    ),
+                    scope=scope_message(scope),
                     spans=[_span_message(span) for span in members],
                 )
                 for scope, members in scopes
@@ -226,7 +218,26 @@ def resource_spans_messages(spans: Iterable[Span]) -> list[ResourceSpans]:
     ]
 
 
-def _any_value_message(value: Value) -> AnyValue:
+def resource_message(resource: Resource) -> ResourceMessage:
+    """A resource."""
+    return ResourceMessage(
+        attributes=key_values(resource.attributes),
+        dropped_attributes_count=resource.dropped_attributes,
+    )
+
+
+def scope_message(scope: Scope) -> InstrumentationScope:
+    """An instrumentation scope."""
+    return InstrumentationScope(
+        name=scope.name,
+        version=scope.version,
+        attributes=key_values(scope.attributes),
+        dropped_attributes_count=scope.dropped_attributes,
+    )
+
+
+def any_value_message(value: Value) -> AnyValue:
+    """A value of an attribute or of a body."""
     match value:
         case str():
             return AnyValue(string_value=value)
@@ -239,15 +250,16 @@ def _any_value_message(value: Value) -> AnyValue:
         case bytes():
             return AnyValue(bytes_value=value)
         case tuple():
-            return AnyValue(array_value=ArrayValue(values=[_any_value_message(one) for one in value]))
+            return AnyValue(array_value=ArrayValue(values=[any_value_message(one) for one in value]))
         case dict():
-            return AnyValue(kvlist_value=KeyValueList(values=_key_values(value)))
+            return AnyValue(kvlist_value=KeyValueList(values=key_values(value)))
         case _:
             return AnyValue()
 
 
-def _key_values(attributes: Attributes) -> list[KeyValue]:
-    return [KeyValue(key=key, value=_any_value_message(value)) for key, value in attributes.items()]
+def key_values(attributes: Attributes) -> list[KeyValue]:
+    """Attributes."""
+    return [KeyValue(key=key, value=any_value_message(value)) for key, value in attributes.items()]
 
 
 def _span_message(span: Span) -> SpanMessage:
@@ -261,13 +273,13 @@ def _span_message(span: Span) -> SpanMessage:
         kind=span.kind,  # type: ignore[arg-type]  # protobuf keeps numbers it has no name for
         start_time_unix_nano=span.start_ns,
         end_time_unix_nano=span.end_ns,
-        attributes=_key_values(span.attributes),
+        attributes=key_values(span.attributes),
         dropped_attributes_count=span.dropped_attributes,
         events=[
             SpanMessage.Event(
                 time_unix_nano=event.time_ns,
                 name=event.name,
-                attributes=_key_values(event.attributes),
+                attributes=key_values(event.attributes),
                 dropped_attributes_count=event.dropped_attributes,
             )
             for event in span.events
@@ -279,7 +291,7 @@ def _span_message(span: Span) -> SpanMessage:
                 span_id=link.span_id,
                 trace_state=link.trace_state,
                 flags=link.flags,
-                attributes=_key_values(link.attributes),
+                attributes=key_values(link.attributes),
                 dropped_attributes_count=link.dropped_attributes,
             )
             for link in span.links

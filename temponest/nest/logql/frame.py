@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from ..model.log import Coded, Ints, LogBatch, text_of
+from ..model.log import Coded, Ints, LogBatch, LogRecord, text_of
 from ..model.span import Value
 from .labels import (
     FIELDS,
@@ -73,6 +73,7 @@ class Entry:
         stream: labels of its stream.
         metadata: structured metadata.
         parsed: labels that stages made.
+        record: what it was before any stage, whole.
     """
 
     time_ns: int
@@ -80,6 +81,7 @@ class Entry:
     stream: dict[str, str]
     metadata: dict[str, str]
     parsed: dict[str, str]
+    record: LogRecord
 
     @property
     def labels(self) -> dict[str, str]:
@@ -157,7 +159,7 @@ class Frame:
             # Of a record that is read whole, the column of lines need not be read besides.
             line = text_of(record.body) if lines is None else lines.values[lines.codes[row]]
             known = {name: value for name, value in known.items() if name not in stream}
-            yield Entry(record.time_ns, line, stream, known, dict(sorted(parsed.items())))
+            yield Entry(record.time_ns, line, stream, known, dict(sorted(parsed.items())), record)
 
     def _parsed(self, layer: Layer, name: str) -> list[Texts]:
         """A label that was found in lines, where the stream has none of that name; else with a suffix."""

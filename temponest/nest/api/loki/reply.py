@@ -13,6 +13,7 @@ from ...logql.frame import Entry
 from ...promql.engine import Result
 from ...promql.number import number
 from ..errors import Problem
+from . import records
 
 # What a client sends that can tell structured metadata and parsed labels from those of the stream.
 CATEGORIZE = "categorize-labels"
@@ -23,6 +24,12 @@ def success(data: Any, headers: dict[str, str] | None = None) -> Response:
     text = json.dumps({"status": "success", "data": data}, separators=(",", ":"), ensure_ascii=False)
     # A lone surrogate may come with a line; it cannot be written as UTF-8.
     return Response(text.encode("utf-8", "replace"), headers=headers, media_type="application/json")
+
+
+def encoded(found: Entries, headers: dict[str, str]) -> Response:
+    """The log records whole."""
+    content = records.encode(entry.record for entry in found.entries)
+    return Response(content, headers=headers, media_type=records.PROTOBUF)
 
 
 def error(problem: Problem) -> Response:

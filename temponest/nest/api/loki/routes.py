@@ -17,7 +17,7 @@ from ...model.log import LogSource
 from ...questions.logs import Logs
 from ...traceql.engine import CutOff
 from ..server import Questions, Security, build_app, cut_off_headers
-from . import params, reply
+from . import params, records, reply
 
 # Grafana reads a version of Loki here; this is the one whose API and language are answered.
 LOKI = "3.5.0"
@@ -85,6 +85,8 @@ class _Loki:
                 step_ns=step_ns,
             ),
         )
+        if isinstance(found, Entries) and records.PROTOBUF in request.headers.get("accept", ""):
+            return reply.encoded(found, cut_off_headers(CutOff.TIME if found.cut_off else None))
         flags = request.headers.get("x-loki-response-encoding-flags", "").split(",")
         cut_off = CutOff.TIME if isinstance(found, Entries) and found.cut_off else None
         categorized = reply.CATEGORIZE in (flag.strip() for flag in flags)
