@@ -97,12 +97,14 @@ usage_report: {{reporting_enabled: false}}
 """
 
 
-def start_tempo(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
-    """A running Tempo: clients of its API and of its OTLP receiver."""
+def start_tempo(
+    binary: str, folder: Path, stack: ExitStack, more: str = ""
+) -> tuple[httpx.Client, httpx.Client]:
+    """A running Tempo, with `more` in its configuration: clients of its API and of its OTLP receiver."""
     names = ("http", "grpc", "otlp", "gossip")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     config = folder / "tempo.yaml"
-    config.write_text(CONFIG.format(folder=folder, **ports))
+    config.write_text(CONFIG.format(folder=folder, **ports) + more)
     log = stack.enter_context((folder / "log").open("w"))
     process = subprocess.Popen([binary, f"-config.file={config}"], stdout=log, stderr=log, cwd=folder)  # noqa: S603 - the peer
     stack.callback(process.wait)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Locator, Page, sync_playwright
 from starlette.types import ASGIApp
 
 from temponest.nest.api.pages import create_app
 from tests.nest.serving import serving
 from tests.web.standin import StandIn
+
+# Milliseconds. A machine that is busy with other tests is slow, not wrong.
+PATIENCE = 30_000
 
 # What the nest says of itself to the pages.
 HERE = {
@@ -54,7 +58,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 @contextlib.contextmanager
 def pages_over(standin: StandIn) -> Iterator[str]:
     """Base address of the pages over a stand-in."""
-    app = create_app(standin.app(), standin.prometheus.app(), standin.loki(), describe=lambda: HERE)
+    app = create_app(standin.app(), standin.prometheus.app(), standin.loki.app(), describe=lambda: HERE)
     with pages_of(app) as base:
         yield base
 
@@ -64,6 +68,25 @@ def pages_of(app: ASGIApp) -> Iterator[str]:
     """Base address of an application that has the pages."""
     with serving(app) as client:
         yield str(client.base_url).rstrip("/")
+
+
+def copied(button: Locator) -> str:
+    """What a click on a button puts into the clipboard."""
+    before = "nothing is copied yet"
+    button.page.evaluate("text => navigator.clipboard.writeText(text)", before)
+    button.click()
+    text, until = before, time.monotonic() + PATIENCE / 1000
+    while text == before and time.monotonic() < until:
+        text = str(button.page.evaluate("navigator.clipboard.readText()"))
+    return text
+
+
+def box_of(part: Locator) -> FloatRect:
+    """Where a part is on the screen, once it rests there."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    assert box
+    return box
 
 
 class Watched:

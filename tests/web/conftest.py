@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from temponest.nest.api.pages import create_app
 from temponest.nest.api.pages.files import FOLDER
-from tests.web.browser import HERE, Watched, chromium, chromium_path, pages_of, pages_over
+from tests.web.browser import HERE, PATIENCE, Watched, pages_of, pages_over
+from tests.web.loki import LokiStandIn
 from tests.web.record import Record
 from tests.web.replay import Recording, checked
-from tests.web.shop import demo_traces, odd_traces
+from tests.web.shop import demo_traces, late_traces, odd_traces
 from tests.web.standin import StandIn
 
-# A machine that is busy with other tests is slow, not wrong.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE)
 
 # A tab keeps its session storage for as long as it lives: where it is empty, the tab is new.
 FORGET = """
@@ -39,13 +39,11 @@ VIEWS = {
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if chromium_path() is None:
-        pytest.skip("no Chromium on PATH: apt-get install chromium")
+def browser(browser: Browser) -> Browser:
+    """The browser of all tests, where the pages are built."""
     if not (FOLDER / "index.html").is_file():
         pytest.skip("the pages are not built: make pages")
-    with chromium("--process-per-site") as browser:
-        yield browser
+    return browser
 
 
 @dataclass
@@ -77,17 +75,42 @@ def recording(request: pytest.FixtureRequest) -> Recording:
     return recorder.recording if recorder else Recording.read()
 
 
+@dataclass
+class Place:
+    """The pages over recorded answers: their address, and the Loki besides, which is a stand-in."""
+
+    base: str
+    loki: LokiStandIn
+
+
+@contextlib.contextmanager
+def _place(recording: Recording, recorder: Any, *names: str) -> Iterator[Place]:
+    tempo, prometheus = (recorder.servers[name] if recorder else recording.app(name) for name in names)
+    loki = LokiStandIn()
+    app = create_app(tempo, prometheus, loki.app(), describe=lambda: HERE)
+    with pages_of(app) as base:
+        yield Place(base, loki)
+
+
 @pytest.fixture(scope="session")
-def recorded_site(recording: Recording, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of the pages over the recorded answers."""
-    recorder = _recorder(request)
-    tempo, prometheus = (
-        (recorder.tempo, recorder.prometheus)
-        if recorder
-        else (recording.app("tempo"), recording.app("prometheus"))
-    )
-    with pages_of(create_app(tempo, prometheus, describe=lambda: HERE)) as base:
-        yield base
+def recorded_site(recording: Recording, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A Tempo and a Prometheus with all that the shop has sent."""
+    with _place(recording, _recorder(request), "tempo", "prometheus") as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def empty_site(recording: Recording, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A Tempo to which nothing was sent."""
+    with _place(recording, _recorder(request), "empty tempo", "prometheus") as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def late_site(recording: Recording, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A Tempo with a trace that is still running, and with one that is larger than it may answer."""
+    with _place(recording, _recorder(request), "late tempo", "prometheus") as place:
+        yield place
 
 
 def _recorder(request: pytest.FixtureRequest) -> Any:
@@ -107,6 +130,42 @@ def standin(site: tuple[StandIn, str]) -> StandIn:
     standin, _ = site
     standin.reset(demo_traces(time.time_ns()))
     return standin
+
+
+@pytest.fixture
+def empty(empty_site: Place) -> Place:
+    """For a test of pages behind which nothing is stored."""
+    return empty_site
+
+
+@dataclass
+class Late:
+    """Traces behind the pages, the last span of one not yet."""
+
+    running: list[Record]
+    large: list[Record]
+    arrive: Callable[[], None]
+
+
+@pytest.fixture
+def late(recording: Recording, request: pytest.FixtureRequest) -> Iterator[Late]:
+    """For a test during which a span arrives."""
+    recorder = _recorder(request)
+
+    def arrive() -> None:
+        if recorder:
+            recorder.arrive()
+        recording.since = ", later"
+
+    yield Late(**late_traces(recording.now), arrive=arrive)
+    recording.since = ""
+
+
+@pytest.fixture
+def loki(recorded_site: Place) -> Iterator[LokiStandIn]:
+    """The Loki beside the recorded Tempo, for a test that puts lines into it."""
+    yield recorded_site.loki
+    recorded_site.loki.lines = None
 
 
 @pytest.fixture(scope="session")
@@ -146,17 +205,19 @@ def page(
 ) -> Iterator[Page]:
     """A page of its own; a test fails when the page breaks its policy or reports an error.
 
-    It is over the computed stand-in for a test that takes `standin`, over the recorded answers for any other.
+    It is over the computed stand-in for a test that takes `standin`, over the recorded answers for any other:
+    those of a Tempo with nothing in it for `empty`, of one to which something is still sent for `late`.
     """
     if "standin" in request.fixturenames:
         context = contexts(request.param, request.getfixturevalue("site")[1], None)
         kept: AbstractContextManager[None] = contextlib.nullcontext()
     else:
+        name = next((name for name in ("empty", "late") if name in request.fixturenames), "recorded")
         recording = request.getfixturevalue("recording")
-        context = contexts(request.param, request.getfixturevalue("recorded_site"), recording.now)
+        context = contexts(request.param, request.getfixturevalue(f"{name}_site").base, recording.now)
         kept = checked(recording)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     watched = Watched(page)
     with kept:
         yield page

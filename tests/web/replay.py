@@ -30,6 +30,10 @@ class Answer:
     media_type: str
     body: bytes
 
+    def response(self) -> Response:
+        """The same said again."""
+        return Response(self.body, self.status, media_type=self.media_type)
+
 
 def key_of(scope: Scope, name: str) -> str:
     """What makes two requests one: server, path, parameters in any order, and the form that is asked for."""
@@ -45,6 +49,8 @@ class Recording:
 
     now: int
     answers: dict[str, Answer] = field(default_factory=dict)
+    # What has happened since: the same question has another answer then. Empty at first.
+    since: str = ""
     # Requests that had no answer.
     missing: list[str] = field(default_factory=list)
     # While it is made: requests under way, and when the last one came or was answered.
@@ -79,14 +85,15 @@ class Recording:
         """A server that gives the answers of the one called `name`."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            key = key_of(scope, name)
+            key = key_of(scope, name + self.since)
             found = self.answers.get(key)
-            response: Response
             if found is None:
                 self.missing.append(key)
-                response = PlainTextResponse(f"not recorded: {key}; run tests.peers.record_pages", 501)
+                response: Response = PlainTextResponse(
+                    f"not recorded: {key}; run tests.peers.record_pages", 501
+                )
             else:
-                response = Response(found.body, found.status, media_type=found.media_type)
+                response = found.response()
             await response(scope, receive, send)
 
         return answer
@@ -96,9 +103,14 @@ class Recording:
         return self.pending == 0 and time.monotonic() - self.changed > 0.7
 
     def listening(self, name: str, server: ASGIApp) -> ASGIApp:
-        """A server whose answers are kept while it gives them."""
+        """A server that is asked each question once; its answer is kept, and given again."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            key = key_of(scope, name + self.since)
+            if found := self.answers.get(key):
+                self.changed = time.monotonic()
+                await found.response()(scope, receive, send)
+                return
             # Compressed answers could be neither read nor compared.
             kept = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
             scope = {**scope, "headers": [*kept, (b"accept-encoding", b"identity")]}
@@ -118,7 +130,7 @@ class Recording:
                 await server(scope, receive, keep)
             finally:
                 self.pending, self.changed = self.pending - 1, time.monotonic()
-            self.answers.setdefault(key_of(scope, name), Answer(status, media_type, body))
+            self.answers.setdefault(key, Answer(status, media_type, body))
 
         return answer
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from tests.web.large import large_trace
 from tests.web.record import CLIENT, INTERNAL, MS, SERVER, Maker, Record
 
 STACKTRACE = """Traceback (most recent call last):
@@ -9,6 +12,11 @@ STACKTRACE = """Traceback (most recent call last):
     answer = await model.complete(prompt)
 TimeoutError: upstream model timed out after 2.0 s
 """
+
+
+# An attribute with an object in it, and one that is too long to be shown whole.
+ANSWER = {"model": "small", "choices": [{"text": "<b>forty-two</b>", "tokens": 3}], "done": True}
+PROMPT = "word " * 400
 
 
 class Shop(Maker):
@@ -251,7 +259,7 @@ def demo_traces(now: int, count: int = 260, window_s: int = 3300) -> list[list[R
 
 
 def odd_traces(now: int) -> dict[str, list[Record]]:
-    """Traces that something is wrong with, by what it is; older than the others, within the same hour."""
+    """Traces that have something to show, by what it is; older than the others, within the same hour."""
     shop = Shop(23)
     # A run with all of its calls each, so that there is something to take away or to turn around.
     odd = {
@@ -269,4 +277,12 @@ def odd_traces(now: int) -> dict[str, list[Record]]:
         if span.service == "temponest-auth":
             span.resource["host.name"] = "nest-2"
             span.start -= 4 * 10**9
+    odd["values"] = values = shop.small(now - 3480 * 10**9)
+    values[0].attributes |= {"answer": json.dumps(ANSWER), "prompt": PROMPT, "tags": ["a", "b"]}
+    values[0].links.append((values[1].trace_id, values[1].span_id))
     return odd
+
+
+def late_traces(now: int) -> dict[str, list[Record]]:
+    """A run that is still going on at `now`, whose last span comes later, and a trace of many spans."""
+    return {"running": Shop(31).run_agent(now - 10**9), "large": large_trace(400, now)}

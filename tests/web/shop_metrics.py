@@ -106,6 +106,13 @@ def shop_metrics(traces: list[list[Record]], first: int, last: int) -> Iterator[
         yield request
 
 
+def calls(traces: list[list[Record]], client: str, server: str) -> int:
+    """How often one service calls another."""
+    by_id = {(s.trace_id, s.span_id): s for trace in traces for s in trace}
+    edge: Key = (("client", client), ("server", server))
+    return sum(_edge(span, by_id) == edge for span in by_id.values())
+
+
 def _resource(request: ExportMetricsServiceRequest, service: str):  # type: ignore[no-untyped-def] # a generated container
     group = request.resource_metrics.add()
     group.resource.attributes.extend(pairs({"service.name": service, "service.instance.id": f"{service}-1"}))

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.web.encode import delimited, encode
+from tests.web.loki import Lines, LokiStandIn
 from tests.web.prometheus import PrometheusStandIn
 from tests.web.record import Record
 
@@ -97,6 +98,7 @@ class StandIn:
 
     def __init__(self, traces: list[list[Record]]) -> None:
         self.prometheus = PrometheusStandIn()
+        self.loki = LokiStandIn()
         self.reset(traces)
 
     def reset(self, traces: list[list[Record]]) -> None:
@@ -106,8 +108,7 @@ class StandIn:
         self.failing: str | None = None
         self.token: str | None = None
         self.partial: dict[str, str] = {}
-        # Labels of a log line, its time in unix nanoseconds, and its text; None is a place without Loki.
-        self.logs: list[tuple[dict[str, str], int, str]] | None = None
+        self.logs = None
         self.prometheus.reset()
 
     def app(self) -> Starlette:
@@ -123,20 +124,14 @@ class StandIn:
         }
         return Starlette(routes=[Route(path, endpoint) for path, endpoint in routes.items()])
 
-    def loki(self) -> Starlette:
-        """Loki's API, as far as the pages ask it."""
-        return Starlette(routes=[Route("/loki/api/v1/query_range", self.lines)])
+    @property
+    def logs(self) -> Lines | None:
+        """The log lines that Loki has."""
+        return self.loki.lines
 
-    async def lines(self, request: Request) -> Response:
-        if self.logs is None:
-            return PlainTextResponse("there is no Loki here", 404)
-        wanted = re.search(r'trace_id="(\w+)"', request.query_params["query"])
-        found = [
-            {"stream": labels, "values": [[str(at), text]]}
-            for labels, at, text in self.logs
-            if wanted and labels.get("trace_id") == wanted[1]
-        ]
-        return JSONResponse({"status": "success", "data": {"resultType": "streams", "result": found}})
+    @logs.setter
+    def logs(self, lines: Lines | None) -> None:
+        self.loki.lines = lines
 
     async def search(self, request: Request) -> Response:
         p = request.query_params

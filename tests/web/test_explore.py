@@ -4,10 +4,11 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.browser import box_of, copied
 from tests.web.conftest import Shop
-from tests.web.standin import StandIn
 
 
 def test_the_newest_traces_come_first_and_a_cut_is_told(page: Page, shop: Shop) -> None:
@@ -85,8 +86,7 @@ def test_the_whole_search_is_in_the_address(page: Page) -> None:
 def test_brushing_the_heatmap_filters_and_says_what_is_different(page: Page) -> None:
     page.goto("/?q=%7B+name+%3D+%22POST+%2Fapi%2Fv1%2Fagents%2F%7Bagent_id%7D%2Frun%22+%7D")
     plot = page.get_by_role("application", name=re.compile("Latency heatmap"))
-    box = plot.bounding_box()
-    assert box
+    box = box_of(plot)
     page.mouse.move(box["x"] + 1, box["y"] + 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] * 0.28, steps=4)
@@ -113,8 +113,8 @@ def test_the_heatmap_is_filtered_by_keyboard_alone(page: Page) -> None:
     expect(page).not_to_have_url(re.compile("sel="))
 
 
-def test_an_empty_store_shows_the_lines_to_paste(page: Page, standin: StandIn) -> None:
-    standin.traces.clear()
+@pytest.mark.usefixtures("empty")
+def test_an_empty_store_shows_the_lines_to_paste(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", name="Waiting for the first trace")).to_be_visible()
     expect(page.locator("pre")).to_contain_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")
@@ -156,14 +156,13 @@ def test_the_heatmap_shows_the_spans_that_a_query_asks_about(page: Page, shop: S
 
 def test_a_search_is_copied_as_curl(page: Page) -> None:
     page.goto("/?q=%7B+name+%3D+%22it%27s%22+%7D")
-    page.get_by_role("button", name="Copy as curl").click()
-    command = page.evaluate("navigator.clipboard.readText()")
+    command = copied(page.get_by_role("button", name="Copy as curl"))
     assert command.startswith("curl -G 'http://127.0.0.1:")
     assert """--data-urlencode 'q={ name = "it'\\''s" } with (most_recent=true)'""" in command
 
 
-def test_each_result_names_its_services_with_their_spans_and_errors(page: Page, standin: StandIn) -> None:
-    spans = [spans for spans in standin.traces.values() if spans[0].error][-1]
+def test_each_result_names_its_services_with_their_spans_and_errors(page: Page, shop: Shop) -> None:
+    spans = shop.failed
     page.goto("/?q=%7B+status+%3D+error+%7D")
     row = page.get_by_role("row").filter(has=page.locator(f'a[href^="/trace/{spans[0].trace_id.hex()}"]'))
     mine = [s for s in spans if s.service == "temponest-agents"]

@@ -7,14 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.web.standin import StandIn
+from tests.web.browser import box_of
+from tests.web.conftest import Shop
 
 
 @pytest.fixture
-def graph(page: Page, standin: StandIn) -> Page:
+def graph(page: Page, shop: Shop) -> Page:
     """The flame graph of the newest run that failed."""
-    spans = [spans for spans in standin.traces.values() if spans[0].error][-1]
-    page.goto(f"/trace/{spans[0].trace_id.hex()}?view=flame")
+    page.goto(f"/trace/{shop.failed[0].trace_id.hex()}?view=flame")
     expect(frame(page, "run agent")).to_be_visible()
     return page
 
@@ -26,8 +26,7 @@ def frame(page: Page, name: str) -> Locator:
 
 def drag_over(page: Page, frame: Locator) -> None:
     """Draw a rectangle inside of a frame, down to the one beneath."""
-    box = frame.bounding_box()
-    assert box
+    box = box_of(frame)
     page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 1.5, steps=4)
@@ -63,15 +62,13 @@ def test_an_area_is_selected_and_grown_by_keyboard_alone(graph: Page) -> None:
 def test_a_selected_area_and_its_zoom_survive_a_reload(graph: Page) -> None:
     drag_over(graph, frame(graph, "run agent"))
     expect(graph).to_have_url(re.compile(r"area=\d+-\d+-\d+-\d+"))
-    wide = frame(graph, "step search").bounding_box()
+    wide = box_of(frame(graph, "step search"))
     graph.get_by_role("button", name="Zoom to the area").click()
     expect(graph).to_have_url(re.compile("near"))
     graph.reload()
     expect(graph.get_by_role("button", name="Zoom to the area")).to_have_attribute("aria-pressed", "true")
     expect(graph.get_by_role("table", name="Operations in the area")).to_contain_text("step search")
-    near = frame(graph, "step search").bounding_box()
-    assert wide
-    assert near
+    near = box_of(frame(graph, "step search"))
     assert near["width"] > wide["width"]
     graph.get_by_role("button", name="Clear the area").click()
     expect(graph.get_by_role("region", name="Selected area")).to_have_count(0)

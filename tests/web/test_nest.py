@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.demo.process import Process
-from tests.web.browser import Watched
+from tests.web.browser import PATIENCE, Watched, box_of
 from tests.web.encode import encode
 from tests.web.record import Record
 from tests.web.shop import demo_traces
@@ -42,16 +42,17 @@ def logs_of(spans: list[Record]) -> ExportLogsServiceRequest:
     return message
 
 
-def ready(process: Process, url: str) -> None:
-    """Wait until a server answers."""
+def ready(process: Process, url: str, holds: Callable[[httpx.Response], bool] = lambda _: True) -> None:
+    """Wait until a server answers so that it holds."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         process.check()
         try:
-            httpx.get(url)
+            reply = httpx.get(url)
         except httpx.TransportError:
             continue
-        return
+        if holds(reply):
+            return
     raise TimeoutError(process.log.read_text())
 
 
@@ -89,6 +90,17 @@ def nest(traces: list[list[Record]], tmp_path_factory: pytest.TempPathFactory) -
             headers={"Content-Type": "application/x-protobuf"},
         )
         assert reply.status_code == 200
+        # What is acknowledged is kept, and can be found a moment later.
+        ready(
+            process,
+            f"http://{LOOPBACK}:{tempo}/api/search?limit=1000",
+            lambda reply: len(reply.json()["traces"]) == len(traces),
+        )
+        ready(
+            process,
+            f"http://{LOOPBACK}:{loki}/loki/api/v1/query_range?query=%7Bservice_name%3D~%22.%2B%22%7D",
+            lambda reply: "late" in reply.text,
+        )
         yield {name: f"http://{LOOPBACK}:{port}" for name, port in options.items()}
     finally:
         process.stop()
@@ -98,7 +110,7 @@ def nest(traces: list[list[Record]], tmp_path_factory: pytest.TempPathFactory) -
 def page(browser: Browser, nest: dict[str, str]) -> Iterator[Page]:
     context = browser.new_context(base_url=nest["jaeger"], viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     watched = Watched(page)
     yield page
     context.close()
@@ -126,8 +138,7 @@ def test_explore_lists_what_the_nest_keeps(page: Page) -> None:
 def test_a_brush_asks_the_nest_what_is_different(page: Page) -> None:
     page.goto("/?q=%7B+name+%3D~+%22POST+%2Fapi%2Fv1%2Fagents%2F.*%22+%7D")
     plot = page.get_by_role("application", name=re.compile("Latency heatmap"))
-    box = plot.bounding_box()
-    assert box
+    box = box_of(plot)
     page.mouse.move(box["x"] + 1, box["y"] + 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] * 0.3, steps=4)

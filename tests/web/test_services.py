@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import Shop
-from tests.web.standin import StandIn
+from tests.web.shop_metrics import calls
 
 
 def test_services_show_rate_errors_and_duration(page: Page, shop: Shop) -> None:
@@ -15,6 +15,7 @@ def test_services_show_rate_errors_and_duration(page: Page, shop: Shop) -> None:
     expect(table.locator("tbody tr")).to_have_count(2)
     page.get_by_role("button", name="By route").click()
     row = table.get_by_role("row", name="POST /api/v1/login")
+    expect(row).to_be_visible()
     durations = sorted(s.duration for t in shop.traces for s in t if s.name == "POST /api/v1/login")
     middle = durations[len(durations) // 2] / 1e6
     # A phone shows fewer columns.
@@ -30,9 +31,11 @@ def test_services_show_rate_errors_and_duration(page: Page, shop: Shop) -> None:
 def test_a_point_of_a_service_leads_to_its_trace(page: Page) -> None:
     page.goto("/services")
     page.get_by_role("button", name="temponest-agents", exact=True).click()
-    chart = page.get_by_role("figure", name="Duration")
-    expect(chart).to_be_visible()
-    over = chart.locator(".u-over")
+    # Until those of the service arrive, the charts of all are there.
+    charts = page.get_by_role("region", name="Charts")
+    expect(charts.get_by_role("heading", name="temponest-agents")).to_be_visible()
+    expect(charts).to_have_attribute("aria-busy", "false")
+    over = charts.get_by_role("figure", name="Duration").locator(".u-over")
     expect(over).to_be_visible()
     over.click(position={"x": 200, "y": 3})
     expect(page).to_have_url(re.compile("/(trace|\\?q=)"))
@@ -51,10 +54,27 @@ def test_the_map_shows_who_calls_whom(page: Page) -> None:
     expect(chart.get_by_role("button", name=re.compile("hooks.example.com"))).to_have_count(0)
 
 
-def test_the_map_prefers_service_graph_metrics(page: Page, standin: StandIn) -> None:
-    standin.prometheus.edges = [("shop", "stock", 12.0, 3.0)]
+def test_the_map_prefers_service_graph_metrics(page: Page, shop: Shop) -> None:
     page.goto("/services")
-    edge = page.get_by_role("button", name="12 /s 25 % errors: shop to stock")
+    expect(page.get_by_text("calls a second, with errors and the 95th percentile")).to_be_visible()
+    edge = page.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
+    label = edge.get_attribute("aria-label") or ""
+    found = re.match(r"([\d.]+) /(s|min) ", label)
+    assert found, label
+    rate = float(found[1]) / (60 if found[2] == "min" else 1)
+    assert rate == pytest.approx(calls(shop.traces, "temponest-agents", "temponest-auth") / 3600, rel=0.1)
+
+
+def test_the_map_waits_for_the_names_of_the_services(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/tempo/api/metrics/query?*", lambda route: held.append(route))
+    with page.expect_response(re.compile("service_graph_request_server")):
+        page.goto("/services")
+    expect(page.get_by_role("table", name="Costs by service")).to_be_visible()
+    edge = page.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
+    expect(edge).to_have_count(0)
+    for route in held:
+        route.continue_()
     expect(edge).to_be_attached()
 
 
