@@ -305,3 +305,22 @@ def test_the_selected_row_stays_above_the_details(page: Page, failed: list[Recor
     drawn, over = box_of(selected), box_of(detail)
     # Beside the rows where there is room, over their lower part on a phone.
     assert over["x"] > 0 or drawn["y"] + drawn["height"] <= over["y"] + 1, (drawn, over)
+
+
+def test_enter_presses_the_button_that_has_the_focus(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    button = page.get_by_role("button", name="On the path")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("complementary", name="Span details")).to_have_count(0)
+
+
+def test_details_scroll_by_themselves(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    expect(page.get_by_role("treeitem").first).to_be_visible()
+    tall = "document.documentElement.scrollHeight"
+    before = page.evaluate(tall)
+    page.get_by_role("treeitem").first.click()
+    expect(page.get_by_role("complementary", name="Span details")).to_be_visible()
+    assert page.evaluate(tall) == before

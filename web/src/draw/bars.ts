@@ -1,8 +1,10 @@
 import { ticks } from '../base/time';
 import type { Group } from '../model/fold';
 import type { Section } from '../model/critical-path';
+import { clusters, type Cluster, type Mark } from '../model/marks';
 import { groupOf, isMissing, missingOf } from '../model/rows';
 import { hasError, type Trace } from '../model/trace';
+import { drawMark } from './marks';
 import type { Surface } from './surface';
 
 export interface BarsInput {
@@ -23,6 +25,10 @@ export interface BarsInput {
   readonly durationOf: (ns: number) => string;
   /** Times of a span's events in nanoseconds of the trace. */
   readonly eventsOf: (span: number) => readonly number[];
+  /** Log lines of the spans from one index up to another. */
+  readonly linesOf: (from: number, to: number) => readonly Mark[];
+  /** The log line that is looked at. */
+  readonly line: Mark | undefined;
 }
 
 /** Draws the bars of the rows on screen: one pass of rectangles, then one of labels. */
@@ -34,7 +40,7 @@ export function drawBars(surface: Surface, input: BarsInput): void {
   const last = Math.min(rows.length - 1, Math.ceil((scrollTop + height) / rowHeight));
   const colours = {
     text: token('--text'), muted: token('--text-3'), bg: token('--bg'), hairline: token('--hairline'),
-    select: token('--select'), hover: token('--hover'), error: token('--error'),
+    select: token('--select'), hover: token('--hover'), error: token('--error'), warn: token('--warn'), focus: token('--focus'),
   };
   for (const row of [input.hoverRow, input.selectedRow]) {
     if (row < first || row > last) continue;
@@ -53,7 +59,7 @@ export function drawBars(surface: Surface, input: BarsInput): void {
   }
 }
 
-type Colours = Record<'text' | 'muted' | 'bg' | 'error', string>;
+type Colours = Record<'text' | 'muted' | 'bg' | 'error' | 'warn' | 'focus', string>;
 
 function drawSpan(surface: Surface, input: BarsInput, span: number, y: number, scale: number, colours: Colours): void {
   const { context, width } = surface;
@@ -82,7 +88,21 @@ function drawSpan(surface: Surface, input: BarsInput, span: number, y: number, s
   // A bar shows the critical path of itself and of everything hidden beneath it.
   const until = input.collapsed.has(span) ? trace.end[span] : span + 1;
   drawPath(surface, input, span, until, top + h / 2 - 1, scale, colours);
-  drawLabel(surface, input.durationOf(trace.duration[span]), x, x + w, y + rowHeight / 2 + 0.5, colours);
+  const lines = clusters(input.linesOf(span, until), zoom, width);
+  drawLabel(surface, input.durationOf(trace.duration[span]), x, pastMarks(x + w, lines), y + rowHeight / 2 + 0.5, colours, lines);
+  drawLines(surface, input, lines, y, colours);
+}
+
+/** Where the label of a bar may begin: past the log lines at its end. */
+function pastMarks(right: number, lines: readonly Cluster[]): number {
+  for (const { x } of lines) if (x - right < 12) right = Math.max(right, x + 4);
+  return right;
+}
+
+function drawLines(surface: Surface, input: BarsInput, lines: readonly Cluster[], y: number, colours: Colours): void {
+  for (const { x, kind, marks } of lines) {
+    drawMark(surface.context, kind, x, y + input.rowHeight / 2, colours, input.line !== undefined && marks.includes(input.line));
+  }
 }
 
 /** An outline from the first start to the last end beneath: at least so long must it have run. */
@@ -122,7 +142,9 @@ function drawGroup(surface: Surface, input: BarsInput, group: Group, y: number, 
     context.fillRect((trace.start[group.first] - zoom[0]) * scale, top + h, Math.max(2, right - (trace.start[group.first] - zoom[0]) * scale), 2);
   }
   drawPath(surface, input, group.first, group.first + group.size, top + h / 2 - 1, scale, colours);
-  drawLabel(surface, `${input.durationOf(group.total)} in ${group.size}`, (trace.start[group.first] - zoom[0]) * scale, right, y + rowHeight / 2 + 0.5, colours);
+  const lines = clusters(input.linesOf(group.first, group.first + group.size), zoom, width);
+  drawLabel(surface, `${input.durationOf(group.total)} in ${group.size}`, (trace.start[group.first] - zoom[0]) * scale, pastMarks(right, lines), y + rowHeight / 2 + 0.5, colours, lines);
+  drawLines(surface, input, lines, y, colours);
 }
 
 function drawPath(surface: Surface, input: BarsInput, from: number, to: number, y: number, scale: number, colours: Colours): void {
@@ -141,7 +163,7 @@ function drawPath(surface: Surface, input: BarsInput, from: number, to: number, 
   }
 }
 
-function drawLabel(surface: Surface, text: string, left: number, right: number, y: number, colours: Colours): void {
+function drawLabel(surface: Surface, text: string, left: number, right: number, y: number, colours: Colours, lines: readonly Cluster[] = []): void {
   const { context, width } = surface;
   const wide = context.measureText(text).width;
   context.fillStyle = colours.muted;
@@ -150,7 +172,11 @@ function drawLabel(surface: Surface, text: string, left: number, right: number, 
   else if (right + 6 + wide < width) context.fillText(text, right + 6, y);
   else if (left - 6 - wide > 0) context.fillText(text, left - 6 - wide, y);
   else {
-    const x = Math.min(width - wide - 8, Math.max(8, left + 6));
+    const free = (at: number): boolean => lines.every((c) => c.x < at - 10 || c.x > at + wide + 10);
+    const places = [left + 6, Math.min(width, right) - wide - 8].map((at) => Math.min(width - wide - 8, Math.max(8, at)));
+    // Over a log line it would hide what happened; how long the bar is, its details say, too.
+    const x = places.find(free);
+    if (x === undefined) return;
     context.fillStyle = colours.bg;
     context.fillRect(x - 3, y - 8, wide + 6, 15);
     context.fillStyle = colours.text;

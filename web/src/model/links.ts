@@ -146,6 +146,8 @@ export interface TraceState {
   readonly tab: TraceTab;
   /** Hex id of the selected span, or empty. */
   readonly span: string;
+  /** Unix nanoseconds of the event or log line that is looked at, or empty. */
+  readonly at: string;
   readonly find: string;
   readonly only: boolean;
   /** Spans that meet every one of these are shown, with what leads to them. */
@@ -198,6 +200,7 @@ export function readTraceState(params: URLSearchParams): TraceState {
   return {
     tab: TABS.includes(tab) ? tab : 'waterfall',
     span: /^[0-9a-f]{16}$/.test(params.get('span') ?? '') ? (params.get('span') as string) : '',
+    at: /^\d{1,20}$/.test(params.get('at') ?? '') ? (params.get('at') as string) : '',
     find: params.get('find') ?? '',
     only: params.has('only'),
     show: FILTERS.filter((f) => (params.get('show') ?? '').split('.').includes(f)),
@@ -220,6 +223,7 @@ export function writeTraceState(state: TraceState): URLSearchParams {
   const params = new URLSearchParams();
   if (state.tab !== 'waterfall') params.set('view', state.tab);
   if (state.span) params.set('span', state.span);
+  if (state.at) params.set('at', state.at);
   if (state.find) params.set('find', state.find);
   if (state.only) params.set('only', '');
   if (state.show.length > 0) params.set('show', state.show.join('.'));

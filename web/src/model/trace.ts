@@ -272,6 +272,20 @@ export function findById(trace: Trace, id: string): number {
   return -1;
 }
 
+/** The spans with some ids, by id: one pass over the trace for all of them. */
+export function spansOf(trace: Trace, wanted: ReadonlySet<string>): Map<string, number> {
+  const out = new Map<string, number>();
+  const low = new Set([...wanted].map((id) => parseInt(id.slice(8), 16)));
+  if (low.size === 0) return out;
+  const { idLow } = trace.raw;
+  for (let i = 0; i < trace.count; i++) {
+    if (!low.has(idLow[trace.row[i]])) continue;
+    const id = spanId(trace, i);
+    if (wanted.has(id) && !out.has(id)) out.set(id, i);
+  }
+  return out;
+}
+
 export function detailOf(trace: Trace, span: number): SpanDetail {
   const { raw, row } = trace;
   return readSpan(raw.bytes, { from: raw.from[row[span]], to: raw.to[row[span]] });

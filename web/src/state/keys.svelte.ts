@@ -55,6 +55,8 @@ class Keys {
     // A dialog that was closed keeps the focus until the page is drawn again.
     const inDialog = target?.closest('dialog[open]') ?? null;
     const key = nameOf(event);
+    // What has the focus is pressed by these, whatever else they do on the page.
+    if ((key === 'Enter' || key === 'Space') && target?.closest('button, a[href], summary')) return;
     const sequence = this.#pending ? `${this.#pending} ${key}` : '';
     const matches = (command: Command): boolean =>
       (command.keys.includes(key) || (sequence !== '' && command.keys.includes(sequence))) &&

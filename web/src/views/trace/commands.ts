@@ -34,6 +34,8 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     command(['Shift+n'], 'Previous match, or previous span', () => jump(model.view.find ? model.found.spans : shown(), -1)),
     command(['e'], 'Next error', () => jump(model.errors, 1)),
     command(['Shift+e'], 'Previous error', () => jump(model.errors, -1)),
+    command(['j'], 'Next log line', () => model.stepLine(1)),
+    command(['Shift+j'], 'Previous log line', () => model.stepLine(-1)),
     command(['ArrowDown'], 'Next row', step(1)),
     command(['ArrowUp'], 'Previous row', step(-1)),
     command(['PageDown'], 'A page down', step(PAGE)),
@@ -75,7 +77,7 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     }),
     command(['Escape'], 'Undo one step: details, find, zoom', () => {
       if (model.view.tab === 'flame' && (model.view.area || model.view.frame)) model.set({ area: null, near: false, frame: '' });
-      else if (model.selected >= 0) model.select(-1);
+      else if (model.selected >= 0 || model.view.at) model.select(-1);
       else if (model.view.find) model.set({ find: '', only: false });
       else model.set({ zoom: null });
     }),

@@ -1,10 +1,11 @@
-/** One trace as one HTML file that needs no server: the viewer, its styles and the answer itself. */
+/** One trace as one HTML file that needs no server: the viewer, its styles, the answer itself and the log lines. */
+import { writeLines, type LogLine } from '../../model/logs';
 import type { Trace } from '../../model/trace';
 
 /** Downloads the file. Throws when the viewer cannot be fetched. */
-export async function exportHtml(trace: Trace, id: string): Promise<void> {
+export async function exportHtml(trace: Trace, lines: readonly LogLine[] | null, id: string): Promise<void> {
   const [script, style] = await Promise.all(['/viewer/viewer.js', '/viewer/viewer.css'].map(part));
-  const file = new Blob([page(script, style, trace.raw.bytes, id)], { type: 'text/html' });
+  const file = new Blob([page(script, style, trace.raw.bytes, new TextEncoder().encode(writeLines(lines)), id)], { type: 'text/html' });
   const link = document.createElement('a');
   link.href = URL.createObjectURL(file);
   link.download = `trace-${id}.html`;
@@ -18,7 +19,7 @@ async function part(path: string): Promise<string> {
   return response.text();
 }
 
-function page(script: string, style: string, bytes: Uint8Array, id: string): string {
+function page(script: string, style: string, bytes: Uint8Array, lines: Uint8Array, id: string): string {
   const nonce = base64(crypto.getRandomValues(new Uint8Array(18)));
   // Base64 holds no markup, whatever the attributes of the trace say.
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}' 'unsafe-hashes'; img-src data:; base-uri 'none'; form-action 'none'`;
@@ -30,6 +31,7 @@ function page(script: string, style: string, bytes: Uint8Array, id: string): str
     `<title>Trace ${id}</title>`,
     `<style nonce="${nonce}">${style.replace(/<\/style/gi, '<\\/style')}</style></head><body><div id="app"></div>`,
     `<script type="application/octet-stream" id="trace" nonce="${nonce}">${base64(bytes)}${close}`,
+    `<script type="application/octet-stream" id="lines" nonce="${nonce}">${base64(lines)}${close}`,
     `<script nonce="${nonce}">${script.replace(/<\/script/gi, '<\\/script')}${close}</body></html>`,
   ].join('\n');
 }

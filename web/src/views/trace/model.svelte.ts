@@ -3,6 +3,8 @@ import { criticalPath, pathTime } from '../../model/critical-path';
 import { findSpans } from '../../model/find';
 import { foldGroups } from '../../model/fold';
 import type { TraceFilter, TraceState } from '../../model/links';
+import type { LogLine } from '../../model/logs';
+import { markAt, nextMark, placeLines, type Mark } from '../../model/marks';
 import { collapsedBelow, reveal, rowIndexOf, visibleRows } from '../../model/rows';
 import { selfTimes, slowest } from '../../model/self-time';
 import { clockSkew, withShift } from '../../model/skew';
@@ -11,9 +13,15 @@ import { findById, hasError, spanId, type Trace } from '../../model/trace';
 export class TraceModel {
   raw = $state.raw() as Trace;
   view = $state.raw() as TraceState;
+  /** The log lines of the trace; null where there is no store of them, or while they are asked for. */
+  lines = $state.raw<readonly LogLine[] | null>(null);
 
   readonly skew = $derived(clockSkew(this.raw));
   readonly trace: Trace = $derived(this.view.skew && this.skew ? withShift(this.raw, this.skew.shift) : this.raw);
+  /** By how many nanoseconds the clock of each span is adjusted; null is not at all. */
+  readonly shift: Float64Array | null = $derived(this.view.skew && this.skew ? this.skew.shift : null);
+  readonly logged = $derived(placeLines(this.trace, this.lines ?? [], this.shift));
+  readonly #at = $derived(this.view.at);
   readonly sections = $derived(criticalPath(this.trace));
   readonly path = $derived(pathTime(this.trace, this.sections));
   readonly self = $derived(selfTimes(this.trace));
@@ -45,6 +53,8 @@ export class TraceModel {
   );
   readonly #span = $derived(this.view.span);
   readonly selected = $derived(this.#span ? findById(this.raw, this.#span) : -1);
+  /** The log line that is looked at. */
+  readonly line = $derived(markAt(this.logged.all, this.#at, this.selected));
   readonly selectedRow = $derived(this.selected < 0 ? -1 : rowIndexOf(this.raw, this.rows, this.groups, this.selected));
   readonly #zoom = $derived(this.view.zoom);
   readonly zoom: readonly [number, number] = $derived(this.#zoom ?? [0, this.trace.length || 1]);
@@ -86,15 +96,28 @@ export class TraceModel {
 
   /** Selects a span and opens what it is hidden in; `folded` leaves its group as it is. */
   select(span: number, folded = false): void {
-    if (span < 0) return this.set({ span: '' });
+    if (span < 0) return this.set({ span: '', at: '' });
     const opened = reveal(this.raw, span, this);
     const closed = [...this.collapsed].filter((s) => !opened.collapsed.has(s));
     const first = folded ? [] : [...opened.unfolded].filter((s) => !this.unfolded.has(s));
     this.set({
       span: spanId(this.raw, span),
+      at: '',
       ...(closed.length > 0 ? { toggled: this.#flip(this.view.toggled, closed) } : {}),
       ...(first.length > 0 ? { unfolded: this.#flip(this.view.unfolded, first) } : {}),
     });
+  }
+
+  /** Selects the span of an event or a log line, and points at it there; a line without a span is shown in its lane. */
+  look(mark: Pick<Mark, 'span' | 'time'>): void {
+    this.select(mark.span);
+    this.set({ tab: 'waterfall', at: mark.time.toString() });
+  }
+
+  /** To the next log line in order of time (or the one before), of one severity where it is given. */
+  stepLine(by: 1 | -1, kind?: Mark['kind']): void {
+    const mark = nextMark(kind ? this.logged.all.filter((m) => m.kind === kind) : this.logged.all, this.line, by);
+    if (mark) this.look(mark);
   }
 
   /** The list with each span's id added, or taken away where it was. */
