@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,10 @@ class Block(Protocol):
     rows: int
     start_min: int
     start_max: int
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Entered while one question is answered: what takes long to open is opened once for it."""
+        ...
 
     def names(self) -> Collection[str]:
         """The columns there are."""
@@ -95,6 +100,10 @@ class MemoryBlock:
         self._names = frozenset(table.schema.names)
         self._operations: dict[str, list[tuple[str, int]]] | None = None
         self._attribute_names: dict[AttributeScope, set[str]] | None = None
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Memory needs no opening."""
+        return nullcontext()
 
     def names(self) -> Collection[str]:
         """The columns there are."""

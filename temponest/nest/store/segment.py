@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,21 @@ class Segment:
         self._path = parquet_path(folder, entry.name)
         self._summary_path = summary_path(folder, entry.name)
         self._summary: summary.SummaryFile | None = None
+        self._held: dict[int, pq.ParquetFile | None] = {}
         self._names: frozenset[str] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """The file is opened once for all that this thread reads in a `with` block."""
+        thread = threading.get_ident()
+        if thread in self._held:
+            yield
+            return
+        self._held[thread] = None
+        try:
+            yield
+        finally:
+            del self._held[thread]
 
     def names(self) -> Collection[str]:
         """The columns there are."""
@@ -227,6 +242,15 @@ class Segment:
         return self._summary
 
     def _open(self) -> pq.ParquetFile:
+        thread = threading.get_ident()
+        held = self._held.get(thread)
+        if held is None:
+            held = self._opened()
+            if thread in self._held:
+                self._held[thread] = held
+        return held
+
+    def _opened(self) -> pq.ParquetFile:
         try:
             # On the thread that asks: another one would wait for a processor while spans come in.
             return pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False)

@@ -151,7 +151,8 @@ class Snapshots:
                     only and not block.may_match(FetchRequest(conditions=(only,)))
                 ):
                     continue
-                answer = question(block)
+                with block.reading():
+                    answer = question(block)
             except (Corrupt, FileNotFoundError):
                 # Reported where it was found; or dropped by retention since the question was asked.
                 continue

@@ -43,9 +43,10 @@ class LogSnapshots:
             try:
                 if not overlaps(block, window) or not block.may_match(window):
                     continue
-                if not any(request.resource(one) for one in self._resources_of(block)):
-                    continue
-                rows = _rows(block, request)
+                with block.reading():
+                    if not any(request.resource(one) for one in self._resources_of(block)):
+                        continue
+                    rows = _rows(block, request)
             except (Corrupt, FileNotFoundError):
                 # Reported where it was found; or dropped by retention since the question was asked.
                 continue
