@@ -38,7 +38,7 @@ from .tempo_answers import start_tempo, wait
 WEB = Path(__file__).parents[1] / "web"
 HOUR = 3600 * 10**9
 # The files whose tests ask recorded answers; a test that takes `standin` asks that instead.
-RECORDED = ("explore", "trace", "detail", "flame", "orphans", "zoom", "services")
+RECORDED = ("explore", "trace", "detail", "flame", "log_lines", "orphans", "zoom", "services")
 # How much of a trace the late Tempo answers with, and how such an answer ends.
 # A limit of ingestion that is not named would be zero.
 LIMITS = """\

@@ -8,22 +8,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web.browser import Watched
+from tests.web.browser import Watched, box_of
+from tests.web.conftest import Shop
+from tests.web.loki import LokiStandIn
 from tests.web.record import Record
-from tests.web.standin import StandIn
 
 HOSTILE = '<img src=x onerror="window.hurt=1">'
 
 
 @pytest.fixture
-def spans(standin: StandIn) -> list[Record]:
+def spans(shop: Shop, loki: LokiStandIn) -> list[Record]:
     """A trace with log lines of its spans, one of them hostile, and two lines that name no span of it."""
-    spans = [spans for spans in standin.traces.values() if spans[0].error][-1]
+    spans = shop.failed
     root, run = spans[0], next(s for s in spans if s.name == "run agent")
     trace = {"trace_id": run.trace_id.hex()}
     own = {**trace, "service_name": run.service, "span_id": run.span_id.hex()}
     loose = {**trace, "service_name": "temponest-auth"}
-    standin.logs = [
+    loki.lines = [
         ({**own, "detected_level": "info"}, run.start + run.duration // 4, "calling the model"),
         ({**own, "detected_level": "warn"}, run.start + run.duration // 2, f"slow {HOSTILE}"),
         ({**own, "detected_level": "error"}, run.start + run.duration * 3 // 4, "giving up"),
@@ -43,19 +44,18 @@ def place(page: Page, spans: list[Record], moment: int) -> tuple[float, float]:
     length = max(s.start + s.duration for s in spans) - first
     expect(page.get_by_role("group", name="Log lines", exact=True)).to_be_visible()
     row = page.get_by_role("treeitem", name=re.compile("^run agent"))
-    row.scroll_into_view_if_needed()
-    bars, box = page.locator("canvas.bars").bounding_box(), row.bounding_box()
-    assert bars
-    assert box
+    bars = box_of(page.locator("canvas.bars"))
+    box = box_of(row)
     return bars["x"] + (moment - first) / length * bars["width"], box["y"] + box["height"] / 2
 
 
 def test_a_log_line_is_a_mark_on_its_bar_that_tells_and_opens_it(
-    page: Page, standin: StandIn, spans: list[Record]
+    page: Page, loki: LokiStandIn, spans: list[Record]
 ) -> None:
     page.goto(address(spans))
-    assert standin.logs
-    x, y = place(page, spans, standin.logs[1][1])
+    assert loki.lines
+    moment = loki.lines[1][1]
+    x, y = place(page, spans, moment)
     page.mouse.move(x, y)
     expect(page.get_by_role("tooltip")).to_contain_text(f"warn slow {HOSTILE}")
     page.mouse.click(x, y)
@@ -63,7 +63,7 @@ def test_a_log_line_is_a_mark_on_its_bar_that_tells_and_opens_it(
     line = detail.get_by_role("list", name="Log lines of the span").locator("[aria-current]")
     expect(line).to_contain_text(f"warn slow {HOSTILE}")
     expect(line).to_be_in_viewport()
-    expect(page).to_have_url(re.compile(f"at={standin.logs[1][1]}"))
+    expect(page).to_have_url(re.compile(f"at={moment}"))
     page.reload()
     expect(line).to_contain_text("slow")
     assert page.evaluate("window.hurt") is None
@@ -71,14 +71,16 @@ def test_a_log_line_is_a_mark_on_its_bar_that_tells_and_opens_it(
 
 def test_an_event_is_told_and_opened_by_its_mark(page: Page, spans: list[Record]) -> None:
     run = next(s for s in spans if s.name == "run agent")
-    run.events = [(run.start + run.duration // 8, "retry", {"attempt": 2}), (run.start, "begun", {})]
+    moment, name, attributes = next(e for e in run.events if e[1] == "exception")
     page.goto(address(spans))
-    x, y = place(page, spans, run.events[0][0])
+    x, y = place(page, spans, moment)
     page.mouse.move(x, y)
-    expect(page.get_by_role("tooltip")).to_contain_text("retry attempt=2")
+    expect(page.get_by_role("tooltip")).to_contain_text(
+        f"{name} exception.type={attributes['exception.type']}"
+    )
     page.mouse.click(x, y)
     detail = page.get_by_role("complementary", name="Span details")
-    expect(detail.get_by_text("attempt", exact=True)).to_be_visible()
+    expect(detail.get_by_text("exception.type", exact=True)).to_be_visible()
 
 
 def test_log_lines_are_reached_by_keyboard_and_said_by_their_row(page: Page, spans: list[Record]) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.browser import box_of, copied
+from tests.web.browser import copied
 from tests.web.conftest import Late, Shop
 from tests.web.loki import LokiStandIn
 from tests.web.record import Record
@@ -302,7 +302,9 @@ def test_the_selected_row_stays_above_the_details(page: Page, failed: list[Recor
     expect(detail).to_be_visible()
     selected = page.get_by_role("treeitem", selected=True)
     expect(selected).to_have_count(1)
-    drawn, over = box_of(selected), box_of(detail)
+    drawn, over = selected.bounding_box(), detail.bounding_box()
+    assert drawn
+    assert over
     # Beside the rows where there is room, over their lower part on a phone.
     assert over["x"] > 0 or drawn["y"] + drawn["height"] <= over["y"] + 1, (drawn, over)
 
