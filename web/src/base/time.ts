@@ -1,4 +1,5 @@
 /** Durations and clock times as people read them. Durations are nanoseconds unless a name says otherwise. */
+import { momentOf, wallOf, type Zone } from './zone';
 
 const UNITS: readonly (readonly [number, string])[] = [
   [86_400e9, 'd'],
@@ -45,27 +46,20 @@ export function durationLiteral(ns: number): string {
   return `${whole}ns`;
 }
 
-export type Zone = 'local' | 'utc';
+// A Date holds no moment beyond it; two days less, for the zone.
+const FARTHEST = 8.64e15 - 2 * 86_400_000;
 
-const two = (value: number): string => String(value).padStart(2, '0');
+/** As ISO 8601 has it, without its zone; empty for what is no moment. */
+const iso = (ms: number, zone: Zone): string => (Math.abs(ms) <= FARTHEST ? new Date(wallOf(ms, zone)).toISOString().slice(0, -1) : '');
 
 /** `14:03:22.123`, in the zone chosen by the reader. */
 export function formatClock(ms: number, zone: Zone, fraction = true): string {
-  const d = new Date(ms);
-  const [h, m, s, f] =
-    zone === 'utc'
-      ? [d.getUTCHours(), d.getUTCMinutes(), d.getUTCSeconds(), d.getUTCMilliseconds()]
-      : [d.getHours(), d.getMinutes(), d.getSeconds(), d.getMilliseconds()];
-  return `${two(h)}:${two(m)}:${two(s)}${fraction ? `.${String(f).padStart(3, '0')}` : ''}`;
+  const clock = iso(ms, zone).split('T')[1] ?? '–';
+  return fraction ? clock : clock.slice(0, 8);
 }
 
 /** `2026-11-23`, in the zone chosen by the reader. */
-export function formatDay(ms: number, zone: Zone): string {
-  const d = new Date(ms);
-  return zone === 'utc'
-    ? d.toISOString().slice(0, 10)
-    : `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
-}
+export const formatDay = (ms: number, zone: Zone): string => iso(ms, zone).split('T')[0] || '–';
 
 export function formatMoment(ms: number, zone: Zone): string {
   return `${formatDay(ms, zone)} ${formatClock(ms, zone)}`;
@@ -75,7 +69,10 @@ export function formatMoment(ms: number, zone: Zone): string {
 export const toField = (ms: number, zone: Zone): string => `${formatDay(ms, zone)}T${formatClock(ms, zone, false)}`;
 
 /** The way back, in unix ms; NaN when the text is no moment. */
-export const fromField = (text: string, zone: Zone): number => new Date(zone === 'utc' ? `${text}Z` : text).getTime();
+export function fromField(text: string, zone: Zone): number {
+  const wall = new Date(`${text}Z`).getTime();
+  return Number.isNaN(wall) ? wall : momentOf(wall, zone);
+}
 
 /** `12 s ago`, for a column that is read as freshness. */
 export function formatAgo(ms: number, nowMs: number): string {
@@ -105,8 +102,25 @@ const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 /** Moments (unix ms) at which a clock reads a round time, at most `wanted` of them. */
 export function clockTicks(fromMs: number, toMs: number, wanted: number, zone: Zone): number[] {
   const step = CLOCK_STEPS.find((s) => (toMs - fromMs) / s <= wanted) ?? CLOCK_STEPS[CLOCK_STEPS.length - 1];
-  const shift = zone === 'utc' ? 0 : new Date(fromMs).getTimezoneOffset() * 60_000;
   const out: number[] = [];
-  for (let t = Math.ceil((fromMs - shift) / step) * step + shift; t <= toMs; t += step) out.push(t);
-  return out;
+  for (let wall = Math.ceil(wallOf(fromMs, zone) / step) * step; ; wall += step) {
+    const moment = momentOf(wall, zone);
+    if (moment > toMs) return out;
+    // Where clocks are set back or forward, a reading may be out of range, or stand for the moment before it.
+    if (moment >= fromMs && moment > (out.at(-1) ?? -Infinity)) out.push(moment);
+  }
+}
+
+/** Room of a label below a chart in 12 px, in pixels: with seconds and without. */
+const LABEL = { seconds: 58, minutes: 40 };
+const DAY = 86_400_000;
+
+/** Round moments with their labels, as many as fit below a chart: the time of the day, and the date at midnight. */
+export function clockAxis(fromMs: number, toMs: number, widthPx: number, zone: Zone): { readonly ms: number; readonly text: string }[] {
+  const moments = clockTicks(fromMs, toMs, Math.max(1, Math.floor(widthPx / (LABEL.seconds * 1.3))), zone);
+  const seconds = moments.some((ms) => ms % 60_000 !== 0);
+  const room = ((seconds ? LABEL.seconds : LABEL.minutes) / Math.max(1, widthPx)) * (toMs - fromMs);
+  return moments
+    .filter((ms) => ms + room <= toMs)
+    .map((ms) => ({ ms, text: wallOf(ms, zone) % DAY === 0 ? formatDay(ms, zone).slice(5) : formatClock(ms, zone, false).slice(0, seconds ? 8 : 5) }));
 }

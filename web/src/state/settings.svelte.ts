@@ -1,11 +1,14 @@
 /** What one reader prefers, kept in this browser. Links never carry or change it. */
-import type { Zone } from '../base/time';
+import { isZone, type Zone } from '../base/zone';
 
 export type Theme = 'system' | 'dark' | 'light';
 
 interface Stored {
   theme?: Theme;
   zone?: Zone;
+  /** The zone that UTC alternates with; local time unless another one was chosen. */
+  home?: Zone;
+  age?: boolean;
   keys?: boolean;
   nameWidth?: number;
 }
@@ -27,7 +30,9 @@ class Settings {
   #systemDark = $state.raw(system.matches);
   readonly theme: Theme = $derived(this.#stored.theme ?? 'system');
   readonly dark: boolean = $derived(this.theme === 'dark' || (this.theme === 'system' && this.#systemDark));
-  readonly zone: Zone = $derived(this.#stored.zone ?? 'local');
+  readonly zone: Zone = $derived(isZone(this.#stored.zone) ? this.#stored.zone : 'local');
+  /** Results show how long ago they started, rather than the time of the day. */
+  readonly age: boolean = $derived(this.#stored.age ?? true);
   /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
   readonly keys: boolean = $derived(this.#stored.keys ?? true);
   readonly nameWidth: number = $derived(this.#stored.nameWidth ?? 340);
@@ -47,6 +52,16 @@ class Settings {
       // Without storage the choice lasts as long as the page.
     }
     this.#paint();
+  }
+
+  /** Show times in a zone; it is the one that UTC alternates with from now on, unless it is UTC. */
+  setZone(zone: Zone): void {
+    this.set(zone === 'utc' ? { zone } : { zone, home: zone });
+  }
+
+  toggleZone(): void {
+    const home = this.#stored.home ?? 'local';
+    this.set({ zone: this.zone !== 'utc' ? 'utc' : isZone(home) ? home : 'local' });
   }
 
   #paint(): void {
