@@ -63,6 +63,28 @@ class Api:
             raise ApiError(f"{answer.url} did not answer with a JSON object. Is the address right?")
         return document
 
+    def get_at_most(self, path: str, most: int | None, **parameters: Any) -> bytes | None:
+        """What is at `path`, JSON, or None where it has more than `most` bytes; the rest is not read.
+
+        Raises:
+            ApiError: no answer, or an error status.
+        """
+        wanted = {name: value for name, value in parameters.items() if value is not None}
+        headers = {"Accept": "application/json"}
+        content = bytearray()
+        try:
+            with self._client.stream("GET", path, params=wanted, headers=headers) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refused(answer)
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    if most is not None and len(content) > most:
+                        return None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiError(f"{self._client.base_url} does not answer ({error})") from None
+        return bytes(content)
+
     def get_bytes(self, path: str, media_type: str) -> bytes:
         """What is at `path`, as it is.
 
@@ -85,8 +107,7 @@ class Api:
             address = self._client.base_url
             raise ApiError(f"{address} does not answer ({error})") from None
         if answer.is_error:
-            message = f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}"
-            raise ApiError(message, answer.status_code)
+            raise _refused(answer)
         return answer
 
     def ask(self, path: str, read: Callable[[dict[str, Any]], T], **parameters: Any) -> T:
@@ -104,6 +125,11 @@ class Api:
                 f"{where} answers, but not as {self.name} does ({type(error).__name__}: {error})."
                 " Is the address right?"
             ) from None
+
+
+def _refused(answer: httpx.Response) -> ApiError:
+    message = f"{answer.status_code} {answer.reason_phrase}: {answer.text.strip()}"
+    return ApiError(message, answer.status_code)
 
 
 def _address(url: str) -> str:

@@ -21,12 +21,20 @@ class Sender:
     Args:
         endpoint: base address, `http://localhost:4318` for instance.
         token: bearer token, where it asks for one.
+
+    Raises:
+        FileError: the address is none.
     """
 
     def __init__(self, endpoint: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         address = endpoint if "://" in endpoint else f"http://{endpoint}"
-        self._client = httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT)
+        try:
+            self._client = httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT)
+        except (httpx.InvalidURL, ValueError):
+            raise FileError(
+                "--endpoint", f"{endpoint!r} is no address. Write it as http://localhost:4318"
+            ) from None
         self._endpoint = address
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class Nest:
 
     def export(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run `temponest export` on it."""
-        apis = ("--tempo", self.tempo, "--loki", self.loki)
+        apis = ("--tempo", self.tempo, "--prometheus", self.prometheus, "--loki", self.loki)
         return run("export", *arguments, *apis)
 
     def import_(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -91,6 +91,8 @@ def test_a_receiver_that_is_not_there_is_named(start: Callable[[], Nest]) -> Non
     imported = gone.import_("-", stdin=otlp_json.line(full(A)))
     assert imported.returncode == 1
     assert b"temponest serve" in imported.stderr
+    wrong = replace(nest, otlp="http://localhost:4318api").import_("-", stdin=otlp_json.line(full(A)))
+    assert b"'http://localhost:4318api' is no address" in wrong.stderr
 
 
 def test_an_empty_file_is_told(start: Callable[[], Nest]) -> None:

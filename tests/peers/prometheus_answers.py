@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         theirs, their_otlp = start_prometheus(chosen.binary, folder, stack)
-        ours, our_otlp = _nest(folder, stack)
+        ours, our_otlp = start_nest(folder, stack)
         # Far enough from the full minute that no clock matters; ended before now.
         first_ns = (time.time_ns() // (60 * SECOND) - 12) * 60 * SECOND
         for request in prometheus_data.requests(first_ns, chosen.seed):
@@ -167,8 +167,8 @@ def main(arguments: list[str]) -> int:
                 headers = {"content-type": "application/x-protobuf"}
                 client.post(path, content=body, headers=headers).raise_for_status()
         last = first_ns // SECOND + (STEPS - 1) * STEP // SECOND
-        _wait(lambda: _seen(ours, last), "the nest does not find what was sent")
-        _wait(lambda: _seen(theirs, last), "prometheus does not find what was sent")
+        wait(lambda: _seen(ours, last), "the nest does not find what was sent")
+        wait(lambda: _seen(theirs, last), "prometheus does not find what was sent")
         return _compare(theirs, ours, chosen.seed, chosen.queries, first_ns // SECOND)
 
 
@@ -285,7 +285,8 @@ def start_prometheus(binary: str, folder: Path, stack: ExitStack) -> tuple[httpx
     return client, client
 
 
-def _nest(folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
+def start_nest(folder: Path, stack: ExitStack) -> tuple[httpx.Client, httpx.Client]:
+    """A running nest: clients of its API and of its OTLP receiver."""
     names = ("grpc", "http", "jaeger", "tempo", "prometheus", "loki")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     command = [str(Path(sys.executable).with_name("temponest")), "serve", "--data", str(folder / "nest")]
@@ -311,7 +312,7 @@ def _started(command: list[str], log: Path, port: int, ready: str, stack: ExitSt
         except httpx.TransportError:
             return False
 
-    _wait(answers, f"{command[0]} is not ready")
+    wait(answers, f"{command[0]} is not ready")
     return client
 
 
@@ -321,7 +322,8 @@ def _seen(client: httpx.Client, last: int) -> bool:
     return bool(found) and found[0]["value"][1] == "6"
 
 
-def _wait(holds: Callable[[], bool], complaint: str) -> None:
+def wait(holds: Callable[[], bool], complaint: str) -> None:
+    """Wait until something holds, and end with the complaint where it does not."""
     deadline = time.monotonic() + 120
     while not holds():
         if time.monotonic() > deadline:

@@ -12,19 +12,21 @@ from typing import Protocol
 import click
 from google.protobuf.message import Message
 
-from temponest.cli.target import TEMPO, said
+from temponest.cli.target import PROMETHEUS, TEMPO, said
 from temponest.client.api import ApiError
 from temponest.client.loki import EVERY_STREAM, Loki
+from temponest.client.prometheus import Prometheus
 from temponest.client.tempo import Tempo
 from temponest.files.errors import FileError
 from temponest.files.log_records import LogRecords, of_traces
+from temponest.files.points import EVERY_SERIES, Points
 from temponest.files.traces import EVERYTHING, Traces
 from temponest.files.write import FORMATS, writing
 
 SECOND = 1_000_000_000
-SIGNALS = ("traces", "logs")
+SIGNALS = ("traces", "metrics", "logs")
 _HELP = {
-    "query": "Which: TraceQL for traces, LogQL for logs. [default: all]",
+    "query": "Which: TraceQL for traces, a series selector for metrics, LogQL for logs. [default: all]",
     "trace": "Only this trace, or its log records; may be repeated.",
     "start": "Start in seconds since the epoch, not --since.",
     "end": "End in seconds since the epoch. [default: now]",
@@ -63,6 +65,9 @@ class Source(Protocol):
 @click.option("--format", "form", type=click.Choice(FORMATS), help=_HELP["format"])
 @click.option("--tempo", metavar="URL", default=TEMPO, show_default=True, help="Tempo's address.")
 @click.option(
+    "--prometheus", metavar="URL", default=PROMETHEUS, show_default=True, help="Prometheus' address."
+)
+@click.option(
     "--loki", metavar="URL", default="http://localhost:3100", show_default=True, help="Loki's address."
 )
 @click.option("--token", envvar="TEMPONEST_TOKEN", help="Bearer token, where the server asks for one.")
@@ -76,31 +81,38 @@ def command(
     end: float | None,
     form: str | None,
     tempo: str,
+    prometheus: str,
     loki: str,
     token: str | None,
 ) -> None:
-    """Write traces or logs to FILE, or to standard output.
+    """Write traces, metrics or logs to FILE, or to standard output.
 
     One OTLP request a line as JSON, messages with their length before them as protobuf (both as the
-    Collector's file exporter writes them), or a row a span or log record as Parquet. With .gz at
+    Collector's file exporter writes them), or a row a span, data point or log record as Parquet. With .gz at
     its end a file is compressed.
 
     \b
     temponest export yesterday.jsonl.gz --since 86400
     temponest export errors.parquet --query '{ status = error }'
     temponest export --trace 770ad1a7a5111bc838d061ebf6361b25 | jq .
+    temponest export cpu.parquet --signal metrics --query '{__name__=~"process_cpu_.*"}'
     temponest export logs.jsonl --signal logs --query '{service_name="shop"} |= "refused"'
     """
     last = end if end is not None else int(time.time()) + 1
     first = start if start is not None else last - since
     if first >= last:
         raise click.ClickException("the time range is empty: --end must be after --start")
+    if trace_ids and signal == "metrics":
+        raise click.ClickException("--trace is for traces and logs; a metric belongs to no trace")
     try:
         with ExitStack() as stack:
             source: Source
             if signal == "traces":
                 traces = stack.enter_context(closing(Tempo(tempo, token)))
                 source = Traces(traces, query or EVERYTHING, int(first), math.ceil(last), trace_ids)
+            elif signal == "metrics":
+                metrics = stack.enter_context(closing(Prometheus(prometheus, token)))
+                source = Points(metrics, query or EVERY_SERIES, int(first * 1000), int(last * 1000))
             else:
                 logs = stack.enter_context(closing(Loki(loki, token)))
                 chosen = of_traces(query or EVERY_STREAM, trace_ids)

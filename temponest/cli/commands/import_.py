@@ -39,14 +39,14 @@ def command(files: tuple[Path, ...], endpoint: str, token: str | None, signal: s
     from temponest.files.send import Sender
 
     sent: Counter[str] = Counter()
-    with closing(Sender(endpoint, token)) as sender:
-        try:
+    try:
+        with closing(Sender(endpoint, token)) as sender:
             for file in files:
                 for one in read(file, signal):
                     sender.send(one.where, one.signal, one.body, json=one.json)
                     sent[one.signal] += 1
-        except (FileError, OSError) as error:
-            raise click.ClickException(f"{error}{_before(sent)}") from None
+    except (FileError, OSError) as error:
+        raise click.ClickException(f"{error}{_before(sent)}") from None
     kinds = f" ({', '.join(sorted(sent))})" if sent else ""
     click.echo(f"Imported {sent.total():,} requests{kinds}.", err=True)
 

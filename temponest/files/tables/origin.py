@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -50,10 +50,19 @@ class Scopes:
         self._add_resource = add_resource
         self._add_scope = add_scope
         self._resources: dict[tuple[str, str], Message] = {}
+        self._first: dict[tuple[str, str], Row] = {}
         self._scopes: dict[tuple[Any, ...], Any] = {}
 
-    def of(self, row: Row) -> Any:
-        """The scope that a row belongs to."""
+    def of(self, row: Row, report: Sequence[str] = ()) -> Any:
+        """The scope that a row belongs to.
+
+        Args:
+            row: the row.
+            report: columns that no two rows of one report have alike: where the first of a resource come
+                again, a report of it begins, and with it a resource of its own in the request.
+        """
+        if report:
+            self._begin(row, {name: row[name] for name in report})
         key = tuple(row[column.name] for column in COLUMNS)
         found = self._scopes.get(key)
         if found is None:
@@ -64,6 +73,12 @@ class Scopes:
             if scope.ByteSize():
                 found.scope.CopyFrom(scope)
         return found
+
+    def _begin(self, row: Row, series: Row) -> None:
+        resource = (row["resource"], row["resource_schema_url"])
+        if self._first.setdefault(resource, series) == series and resource in self._resources:
+            del self._resources[resource]
+            self._scopes = {key: one for key, one in self._scopes.items() if key[:2] != resource}
 
     def _resource(self, row: Row) -> Any:
         key = (row["resource"], row["resource_schema_url"])

@@ -57,6 +57,8 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Columns that no two points of one report have alike.
+SERIES = ("name", "type", "attributes")
 TYPES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 # By OTLP's number.
 _TEMPORALITIES = ("unspecified", "delta", "cumulative")

@@ -33,6 +33,7 @@ class _Kind:
         items: that of a scope.
         rows: the rows of one item.
         add: adds what a row is to its scope.
+        report: see `Scopes.of`.
     """
 
     schema: pa.Schema
@@ -41,11 +42,14 @@ class _Kind:
     items: str
     rows: Callable[[Any], list[Row]]
     add: Callable[[Row, Any], None]
+    report: tuple[str, ...] = ()
 
 
 _KINDS = {
     "traces": _Kind(spans.SCHEMA, "resource_spans", "scope_spans", "spans", spans.rows, spans.add),
-    "metrics": _Kind(points.SCHEMA, "resource_metrics", "scope_metrics", "metrics", points.rows, points.add),
+    "metrics": _Kind(
+        points.SCHEMA, "resource_metrics", "scope_metrics", "metrics", points.rows, points.add, points.SERIES
+    ),
     "logs": _Kind(logs.SCHEMA, "resource_logs", "scope_logs", "log_records", logs.rows, logs.add),
 }
 
@@ -143,7 +147,7 @@ def _request(signal: str, rows: list[Row], path: str, first: int) -> Message:
     scopes = Scopes(getattr(request, kind.resources).add, lambda group: getattr(group, kind.scopes).add())
     for number, row in enumerate(rows, first):
         try:
-            kind.add(row, scopes.of(row))
+            kind.add(row, scopes.of(row, kind.report))
         except (ValueError, TypeError, AttributeError) as error:
             raise FileError(f"{path}, row {number:,}", str(error)) from None
     return request
