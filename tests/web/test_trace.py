@@ -168,6 +168,28 @@ def test_where_nothing_can_be_copied_that_is_said(page: Page, failed: list[Recor
     expect(page.get_by_role("status")).to_have_text("This browser lets nothing be copied from here")
 
 
+def test_a_change_of_the_view_is_in_the_address_at_once(page: Page, failed: list[Record]) -> None:
+    page.goto(address(failed))
+    expect(page.get_by_role("tree")).to_be_visible()
+    # Within the same turn of the browser: a reload or a copy right after a click has it, too.
+    search = page.evaluate("""async () => {
+        document.querySelector('#tab-statistics').click();
+        await new Promise((resume) => setTimeout(resume));
+        return location.search;
+    }""")
+    assert search == "?view=statistics"
+    # Browsers refuse too many writes: the last of many changes is there all the same.
+    find = page.get_by_label("Find in this trace")
+    find.evaluate("""async (box) => {
+        for (let i = 0; i <= 100; i++) {
+            box.value = `change ${i}`;
+            box.dispatchEvent(new Event('input', {bubbles: true}));
+            await new Promise((resume) => setTimeout(resume));
+        }
+    }""")
+    expect(page).to_have_url(re.compile(r"find=change\+100$"))
+
+
 def test_filters_keep_what_leads_to_their_spans_and_are_in_the_address(
     page: Page, failed: list[Record]
 ) -> None:

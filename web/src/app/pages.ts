@@ -10,7 +10,7 @@ interface Page {
 
 /** The entries of the navigation, in order. */
 export const PAGES: readonly Page[] = [
-  { path: '/', name: 'Explore', key: 'e', covers: ['explore', 'trace', 'compare'] },
+  { path: '/', name: 'Explore', key: 'e', covers: ['explore', 'trace', 'file', 'compare'] },
   { path: '/services', name: 'Services', key: 's', covers: ['services'] },
   { path: '/metrics', name: 'Metrics', key: 'm', covers: ['metrics'] },
   { path: '/live', name: 'Live', key: 'l', covers: ['live'] },

@@ -5,6 +5,8 @@ export type Route =
   | { readonly page: 'explore' }
   | { readonly page: 'trace'; readonly id: string }
   | { readonly page: 'compare'; readonly a: string; readonly b: string }
+  /** A trace of a file that was opened; without an id the list of its traces. */
+  | { readonly page: 'file'; readonly id: string }
   | { readonly page: 'services' }
   | { readonly page: 'metrics' }
   | { readonly page: 'live' }
@@ -19,6 +21,8 @@ export function routeOf(path: string): Route {
   if (trace) return { page: 'trace', id: padId(trace[1]) };
   const compare = new RegExp(`^/compare/${ID}/${ID}$`).exec(clean);
   if (compare) return { page: 'compare', a: padId(compare[1]), b: padId(compare[2]) };
+  const file = new RegExp(`^/file(?:/${ID})?$`).exec(clean);
+  if (file) return { page: 'file', id: file[1] ? padId(file[1]) : '' };
   if (clean === '/services' || clean === '/metrics' || clean === '/live') {
     return { page: clean.slice(1) as 'services' | 'metrics' | 'live' };
   }
@@ -29,6 +33,8 @@ export function routeOf(path: string): Route {
 export const padId = (id: string): string => id.toLowerCase().padStart(32, '0');
 
 export const tracePath = (id: string, span?: string): string => `/trace/${padId(id)}${span ? `?span=${span}` : ''}`;
+
+export const filePath = (id = ''): string => (id ? `/file/${padId(id)}` : '/file');
 
 export const comparePath = (a: string, b: string): string => `/compare/${padId(a)}/${padId(b)}`;
 
