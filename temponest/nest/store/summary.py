@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..model.fetch import Attribute, AttributeScope, Condition, FetchRequest, Operand, Operator
-from ..model.span import Value
+from ..model.span import Attributes, Value
 from . import bloom, otlp
 from .arrays import columns_of
 from .block import MemoryBlock
@@ -64,7 +65,7 @@ def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
     block = MemoryBlock(table, shape)
     lists = [name for name in ("events", "links") if name in shape.fixed.names]
     listed = sum(len(columns_of(table, name).flatten()) for name in lists) <= _EVENTS
-    names = attribute_names(block, listed=listed)
+    names = attribute_names(block, listed=False)
     rest = set[str]()
     hashes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
     ranges: dict[str, tuple[float, float]] = {}
@@ -89,7 +90,9 @@ def summarize(table: pa.Table, shape: Shape) -> tuple[Summary, bytes, bytes]:
         own: dict[str, Value] = {"instrumentation:name": scope.name, "instrumentation:version": scope.version}
         hashes += _hash_all(AttributeScope.INTRINSIC, own)
     if lists and listed:
-        hashes += _hash_listed(table)
+        own_names, own_hashes = _listed(table)
+        names |= own_names
+        hashes += own_hashes
     by_service = operations(block) if shape is SPANS else {}
     summary = Summary(
         ranges=ranges,
@@ -277,16 +280,26 @@ def _hash_all(
     ]
 
 
-def _hash_listed(table: pa.Table) -> list[np.ndarray[Any, np.dtype[np.uint64]]]:
-    hashes = []
-    seen: set[str] = set()
+def _listed(
+    table: pa.Table,
+) -> tuple[dict[AttributeScope, set[str]], list[np.ndarray[Any, np.dtype[np.uint64]]]]:
+    """Attribute names of events and links, and hashes of what they hold; each value that occurs once."""
+    names: dict[AttributeScope, set[str]] = {scope: set() for scope in _LISTED}
+    found: defaultdict[tuple[AttributeScope, str], set[bytes]] = defaultdict(set)
+
+    def take(scope: AttributeScope, attributes: Attributes) -> None:
+        names[scope].update(attributes)
+        for name, value in attributes.items():
+            if not isinstance(value, dict | bytes):
+                found[scope, name].update(map(_canonical, value if isinstance(value, tuple) else (value,)))
+
     for encoded in columns_of(table, "events").flatten().to_pylist():
         event = otlp.event(encoded)
-        hashes += _hash_all(AttributeScope.EVENT, event.attributes)
-        seen.add(event.name)
+        take(AttributeScope.EVENT, event.attributes)
+        found[AttributeScope.INTRINSIC, "event:name"].add(_canonical(event.name))
     for encoded in columns_of(table, "links").flatten().to_pylist():
-        hashes += _hash_all(AttributeScope.LINK, otlp.link(encoded).attributes)
-    return [*hashes, _hash(AttributeScope.INTRINSIC, "event:name", seen)]
+        take(AttributeScope.LINK, otlp.link(encoded).attributes)
+    return names, [bloom.hash_values(_seed(*of), values) for of, values in found.items()]
 
 
 def _range(column: str, values: pa.Array) -> dict[str, tuple[float, float]]:
