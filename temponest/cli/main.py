@@ -17,7 +17,7 @@ COMMANDS = {
     "demo": ("temponest.cli.commands.demo", "Run two services and the nest with live traffic."),
     "diff": ("temponest.cli.commands.diff", "Compare two traces."),
     "doctor": ("temponest.cli.commands.doctor", "Find out why traces and metrics do not appear."),
-    "export": ("temponest.cli.commands.export", "Write traces to a file: OTLP or Parquet."),
+    "export": ("temponest.cli.commands.export", "Write traces, metrics or logs to a file: OTLP or Parquet."),
     "import": ("temponest.cli.commands.import_", "Send files of OTLP or Parquet to a nest."),
     "init": ("temponest.cli.commands.init", "Add telemetry to a FastAPI service."),
     "logs": ("temponest.cli.commands.logs", "Show log lines with LogQL."),

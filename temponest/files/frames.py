@@ -1,7 +1,8 @@
-"""OTLP protobuf in a file: messages with their length before them, or one message alone.
+"""OTLP in a file of messages with their length before them, or one message alone.
 
 Written as the Collector's file exporter does, four bytes of length, most significant first. Read also with
-the length as a varint, as protobuf's own `writeDelimitedTo` does.
+the length as a varint, as protobuf's own `writeDelimitedTo` does, and with each message compressed by zstd,
+as the file exporter does where it is told to.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import TypeAlias
+
+import zstandard
 
 from .errors import FileError
 from .otlp_json import MOST_BYTES
@@ -18,6 +21,7 @@ _Length: TypeAlias = Callable[[BufferedReader, str], int]
 _LENGTH_BYTES = 4
 # Every OTLP request begins with its field 1.
 _FIRST = 0x0A
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def frame(message: bytes) -> bytes:
@@ -33,7 +37,9 @@ def messages(file: BufferedReader, name: str) -> Iterator[tuple[str, bytes]]:
     """
     head = file.peek(16)[:16]
     # A length below 16 MiB begins with a zero byte, which neither a varint nor a message does.
-    if head[:1] <= b"\x03" and head[_LENGTH_BYTES : _LENGTH_BYTES + 1] in (b"", b"\x0a"):
+    if head[:1] <= b"\x03" and head[_LENGTH_BYTES : _LENGTH_BYTES + 4] == _ZSTD:
+        yield from ((where, _unpacked(one, where)) for where, one in _framed(file, name, _fixed))
+    elif head[:1] <= b"\x03" and head[_LENGTH_BYTES : _LENGTH_BYTES + 1] in (b"", b"\x0a"):
         yield from _framed(file, name, _fixed)
     elif head[0] != _FIRST or _delimited(head):
         yield from _framed(file, name, _varint)
@@ -42,6 +48,17 @@ def messages(file: BufferedReader, name: str) -> Iterator[tuple[str, bytes]]:
         if len(whole) > MOST_BYTES:
             raise FileError(name, f"one message of more than {MOST_BYTES >> 20} MiB; write several")
         yield name, whole
+
+
+def _unpacked(message: bytes, where: str) -> bytes:
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(message) as stream:
+            found = stream.read(MOST_BYTES + 1)
+    except zstandard.ZstdError as error:
+        raise FileError(where, f"what zstd compressed is damaged ({error})") from None
+    if len(found) > MOST_BYTES:
+        raise FileError(where, f"the message has more than {MOST_BYTES >> 20} MiB")
+    return found
 
 
 def _delimited(head: bytes) -> bool:

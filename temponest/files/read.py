@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
+from typing import IO
 
 from . import frames, otlp_json
 from .errors import FileError
@@ -83,18 +84,26 @@ def _requests(file: BufferedReader, head: bytes, name: str, signal: str | None) 
     if head[:4] == _ZSTD:
         raise FileError(name, "compressed by zstd; pipe it: zstd -dc FILE | temponest import -")
     if head.lstrip()[:1] in (b"{", b"["):
-        for where, kind, text in otlp_json.requests(file, name):
-            try:
-                small = len(text) <= _MOST_JSON
-                yield Read(where, kind, text if small else otlp_json.protobuf(kind, text), small)
-            except ValueError as error:
-                raise FileError(where, f"no OTLP request ({error})") from None
+        yield from _lines(file, name)
         return
     for where, body in frames.messages(file, name):
+        if body[:1] == b"{":
+            # The Collector's file exporter frames JSON, too, where it compresses it.
+            yield from _lines(BytesIO(body), where)
+            continue
         # One file has one signal; its first message that says something tells it.
         signal = signal or signal_of(body, where)
         if signal:
             yield Read(where, signal, body, json=False)
+
+
+def _lines(file: IO[bytes], name: str) -> Iterator[Read]:
+    for where, kind, text in otlp_json.requests(file, name):
+        try:
+            small = len(text) <= _MOST_JSON
+            yield Read(where, kind, text if small else otlp_json.protobuf(kind, text), small)
+        except ValueError as error:
+            raise FileError(where, f"no OTLP request ({error})") from None
 
 
 def _rows(path: Path) -> Iterator[Read]:

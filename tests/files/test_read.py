@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from temponest.files import frames, otlp_json
 from temponest.files.errors import FileError
@@ -48,6 +49,16 @@ def test_gzip_is_read_whatever_the_name(tmp_path: Path, content: object) -> None
     assert callable(content)
     packed = gzip.compress(content(REQUESTS["logs"]) * 2)
     assert [one.signal for one in found(written(tmp_path, packed))] == ["logs"] * 2
+
+
+@pytest.mark.parametrize("body", [otlp_json.line(REQUESTS["logs"]), REQUESTS["logs"].SerializeToString()])
+def test_messages_may_be_compressed_by_zstd_one_by_one(tmp_path: Path, body: bytes) -> None:
+    packed = frames.frame(zstandard.compress(body))
+    requests = found(written(tmp_path, packed * 2))
+    assert [one.signal for one in requests] == ["logs"] * 2
+    assert [one.body for one in requests] == [body] * 2
+    with pytest.raises(FileError, match="what zstd compressed is damaged"):
+        found(written(tmp_path, packed[:-6] + b"abcdef"))
 
 
 @pytest.mark.parametrize(

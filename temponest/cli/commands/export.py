@@ -25,6 +25,7 @@ from temponest.files.write import FORMATS, writing
 
 SECOND = 1_000_000_000
 SIGNALS = ("traces", "metrics", "logs")
+_ADDRESS = {"traces": "--tempo", "metrics": "--prometheus", "logs": "--loki"}
 _HELP = {
     "query": "Which: TraceQL for traces, a series selector for metrics, LogQL for logs. [default: all]",
     "trace": "Only this trace, or its log records; may be repeated.",
@@ -119,6 +120,10 @@ def command(
                 source = LogRecords(logs, chosen, int(first * SECOND), int(last * SECOND))
             _write(source, file, signal, form)
     except ApiError as error:
+        if error.status is None:
+            raise click.ClickException(
+                f"{error}\nStart it with temponest serve, or give another address by {_ADDRESS[signal]}."
+            ) from None
         raise click.ClickException(said(error)) from None
     except FileError as error:
         raise click.ClickException(str(error)) from None

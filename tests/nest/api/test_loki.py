@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from starlette.testclient import TestClient
 
 from temponest.nest.api.loki import create_app
@@ -205,3 +206,20 @@ def test_only_who_may_ask_is_answered(store: Store) -> None:
         assert client.get("/ready", headers={"Host": "localhost"}).status_code == 401
         headers = {"Host": "localhost", "Authorization": "Bearer secret"}
         assert client.get("/ready", headers=headers).status_code == 200
+
+
+def test_records_are_whole_where_protobuf_is_accepted(client: TestClient) -> None:
+    params = {**WINDOW, "query": f'{AUTH} |= "second" | line_format "changed"'}
+    headers = {"Accept": "application/x-protobuf, application/json;q=0.9"}
+    answer = client.get("/loki/api/v1/query_range", params=params, headers=headers)
+    assert answer.headers["content-type"] == "application/x-protobuf"
+    (group,) = ExportLogsServiceRequest.FromString(answer.content).resource_logs
+    assert group.resource.attributes[1].key == "service.namespace"
+    (record,) = group.scope_logs[0].log_records
+    assert (record.body.string_value, record.severity_number) == ("second", 17)
+    counted = client.get(
+        "/loki/api/v1/query_range",
+        params={**WINDOW, "query": f"count_over_time({AUTH}[1m])"},
+        headers=headers,
+    )
+    assert counted.headers["content-type"] == "application/json"
