@@ -12,6 +12,7 @@ from ..model.signal import Signal
 from ..store.errors import Closed, Full
 from ..store.limits import MIB
 from . import status
+from .arriving import Arriving
 from .errors import Refused
 from .inflate import inflate
 from .partial import Partial
@@ -27,7 +28,7 @@ SERVICES = {
 THREADS = 8
 
 # A message as it comes over the wire, compressed or not. gRPC holds it three times while it hands it over,
-# and each thread may be at that before anybody could count it. The Collector's default is a quarter of it.
+# before anybody could count it. The Collector's default is a quarter of it.
 MAX_MESSAGE = 16 * MIB
 
 # An empty Export*ServiceResponse: everything was accepted (OTLP, "Full Success").
@@ -55,14 +56,18 @@ def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
         ThreadPoolExecutor(THREADS, thread_name_prefix="nest-grpc"),
         options=[
             ("grpc.max_receive_message_length", min(MAX_MESSAGE, receiver.max_body)),
+            # What nobody has asked for yet waits with the sender, whatever the network could carry.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", 64 * 1024),
             # gRPC would inflate each message before anybody could say that there is no room for it.
             ("grpc.per_message_decompression", 0),
             # Without this a second process could listen on the same port and take half of the requests.
             ("grpc.so_reuseport", 0),
         ],
     )
+    arriving = Arriving()
     for signal, service in SERVICES.items():
-        export = _export(receiver, signal)
+        export = _export(receiver, signal, arriving)
         # The same on the wire as a method that takes one message, but the message is read when we ask for it.
         method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": method}),))
@@ -71,13 +76,15 @@ def start(receiver: Receiver, address: str) -> tuple[grpc.Server, int]:
     return server, port
 
 
-def _export(receiver: Receiver, signal: Signal) -> _Handler:
+def _export(receiver: Receiver, signal: Signal, arriving: Arriving) -> _Handler:
     def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         try:
             receiver.authorize(_authorization(context))
             with receiver.claim() as claim:
                 # No name is given to the message, so it is not held beside what came of it.
-                partial = _take(receiver, signal, _plain(receiver, claim, next(messages, b"")))
+                partial = _take(
+                    receiver, signal, _plain(receiver, claim, _counted(messages, claim, arriving))
+                )
         except Refused as refused:
             receiver.count(refused)
             context.set_trailing_metadata((("grpc-status-details-bin", status.encode(refused)),))
@@ -95,8 +102,14 @@ def _authorization(context: grpc.ServicerContext) -> bytes:
     return b""
 
 
+def _counted(messages: Iterator[bytes], claim: Claim, arriving: Arriving) -> bytes:
+    with arriving:
+        message = next(messages, b"")
+        claim.grow(len(message))
+    return message
+
+
 def _plain(receiver: Receiver, claim: Claim, message: bytes) -> bytes | bytearray:
-    claim.grow(len(message))
     return inflate(message, _encoding(message), receiver.max_body, claim.grow)
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import gzip
 import secrets
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import grpc
@@ -15,6 +16,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from temponest.nest.ingest import arriving
 from temponest.nest.ingest.grpc import SERVICES, start
 from temponest.nest.ingest.receiver import IN_FLIGHT, Receiver
 from temponest.nest.model.signal import Signal
@@ -112,6 +114,27 @@ def test_a_receiver_with_a_token_takes_nothing_without_it(nest: Nest) -> None:
             call(b"", timeout=10)
         assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.UNAUTHENTICATED
         assert call(b"", timeout=10, metadata=(("authorization", "Bearer secret"),)) == b""
+    server.stop(0).wait()
+
+
+def test_senders_that_never_finish_keep_nobody_out(nest: Nest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "SECONDS", 0.01)
+    never = threading.Event()
+
+    def unfinished() -> Iterator[bytes]:
+        never.wait()
+        yield b""
+
+    server, port = start(Receiver(nest.store), "127.0.0.1:0")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        path = f"/{SERVICES[Signal.TRACES]}/Export"
+        begin: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(path)
+        hanging = [begin.future(unfinished()) for _ in range(2 * arriving.AT_ONCE)]
+        whole: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+        assert whole(b"", timeout=60) == b""
+        assert not any(call.done() for call in hanging)
+        never.set()
+        assert [call.result(timeout=60) for call in hanging] == [b""] * len(hanging)
     server.stop(0).wait()
 
 

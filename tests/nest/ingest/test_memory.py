@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import resource
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,14 +19,15 @@ import pytest
 
 from temponest.demo.ports import LOOPBACK, free_ports
 from temponest.demo.programs import NEST_OPTIONS, start_nest
-from temponest.nest.ingest.grpc import SERVICES
+from temponest.nest.ingest.grpc import MAX_MESSAGE, SERVICES
 from temponest.nest.model.signal import Signal
 
 from .messages import request
 
 MOST_MB = 300
 AT_ONCE = 6
-LARGE = 63 * 1024 * 1024
+MIB = 1024 * 1024
+LARGE = 63 * MIB
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,15 @@ class Nest:
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found is not None
         return int(found[1]) * 1024 / 1e6
+
+    @property
+    def spools(self) -> list[str]:
+        """Files without a name that it has open."""
+        names = []
+        for path in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                names.append(path.readlink().name)
+        return [name for name in names if re.fullmatch(r"(#\d+|tmp\w+) \(deleted\)", name)]
 
 
 @pytest.fixture
@@ -138,4 +150,33 @@ def test_large_requests_at_once_are_taken_one_by_one_within_the_limit_of_memory(
     assert taken in answers
     assert set(answers) <= {taken, refused}
     assert send(nest, large) == taken
+    assert nest.peak_mb <= MOST_MB
+
+
+def test_messages_of_grpc_as_large_as_they_may_be_and_not_compressed_stay_within_the_limit_of_memory(
+    nest: Nest,
+) -> None:
+    """gRPC itself holds each of them three times while it hands them over."""
+    one = request(secrets.token_bytes(16), 200, text=secrets.token_hex(100)).SerializeToString()
+    plain = one * (MAX_MESSAGE // len(one))
+    with ThreadPoolExecutor(2 * AT_ONCE) as senders:
+        answers = list(senders.map(lambda _: by_grpc(nest, plain), range(2 * AT_ONCE)))
+    assert "OK" in answers
+    assert set(answers) <= {"OK", "RESOURCE_EXHAUSTED"}
+    assert by_grpc(nest, plain) == "OK"
+    assert by_grpc(nest, plain + one) == "RESOURCE_EXHAUSTED"
+    assert nest.peak_mb <= MOST_MB
+
+
+def test_a_disk_that_fills_while_a_large_request_is_written_holds_nothing_of_it(
+    nest: Nest, large: bytes
+) -> None:
+    resource.prlimit(nest.pid, resource.RLIMIT_FSIZE, (8 * MIB, resource.RLIM_INFINITY))
+    assert by_http(nest, large) == "503 5"
+    assert by_grpc(nest, large) == "UNAVAILABLE"
+    small = gzip.compress(request(secrets.token_bytes(16)).SerializeToString())
+    assert by_http(nest, small) == "200"
+    assert nest.spools == []
+    resource.prlimit(nest.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert by_http(nest, large) == "200"
     assert nest.peak_mb <= MOST_MB
