@@ -143,7 +143,7 @@ export const servicesPath = (service: string, route: string, range: Range): stri
   return `/services?${params.toString()}`;
 };
 
-export type TraceTab = 'waterfall' | 'flame' | 'statistics' | 'path' | 'logs';
+export type TraceTab = 'waterfall' | 'flame' | 'statistics' | 'path' | 'logs' | 'genai';
 
 /** What a filter of the waterfall keeps. */
 export type TraceFilter = 'errors' | 'path' | 'slow';
@@ -196,7 +196,7 @@ function readArea(text: string | null): Area | null {
   return to > from && to <= 1e6 && top >= 1 && bottom >= top ? [from, to, top, bottom] : null;
 }
 
-const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'path', 'logs'];
+const TABS: readonly TraceTab[] = ['waterfall', 'flame', 'statistics', 'path', 'logs', 'genai'];
 const FILTERS: readonly TraceFilter[] = ['errors', 'path', 'slow'];
 
 export function readTraceState(params: URLSearchParams): TraceState {

@@ -69,6 +69,7 @@ export function traceCommands(model: TraceModel, find: () => void): Command[] {
     command(['3'], 'Statistics', () => model.set({ tab: 'statistics' })),
     command(['4'], 'Critical path, step by step', () => model.set({ tab: 'path' })),
     command(['5'], 'Logs', () => model.set({ tab: 'logs' })),
+    command(['6'], 'Model calls', () => model.set({ tab: 'genai' })),
     command(['l'], 'Only the slowest spans', () => model.filter('slow')),
     command(['Enter'], 'Details of the first row, or unfold', () => {
       if (model.selectedRow < 0) return go(0);
