@@ -117,8 +117,10 @@ const DAY = 86_400_000;
 
 /** Round moments with their labels, as many as fit below a chart: the time of the day, and the date at midnight. */
 export function clockAxis(fromMs: number, toMs: number, widthPx: number, zone: Zone): { readonly ms: number; readonly text: string }[] {
-  const moments = clockTicks(fromMs, toMs, Math.max(1, Math.floor(widthPx / (LABEL.seconds * 1.3))), zone);
-  const seconds = moments.some((ms) => ms % 60_000 !== 0);
+  const fitting = (label: number): number[] => clockTicks(fromMs, toMs, Math.max(1, Math.floor(widthPx / (label * 1.3))), zone);
+  const minutes = fitting(LABEL.minutes);
+  const seconds = minutes.some((ms) => ms % 60_000 !== 0);
+  const moments = seconds ? fitting(LABEL.seconds) : minutes;
   const room = ((seconds ? LABEL.seconds : LABEL.minutes) / Math.max(1, widthPx)) * (toMs - fromMs);
   return moments
     .filter((ms) => ms + room <= toMs)

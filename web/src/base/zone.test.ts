@@ -54,6 +54,8 @@ describe('an axis of time', () => {
   test('has fewer labels where there is less room, and none beyond the end', () => {
     const from = Date.UTC(2026, 10, 23, 14);
     expect(clockAxis(from, from + 300_000, 1200, 'utc')).toHaveLength(10);
+    expect(clockAxis(from, from + 300_000, 270, 'utc')).toHaveLength(5);
+    expect(clockAxis(from, from + HOUR, 270, 'utc')).toHaveLength(4);
     expect(clockAxis(from, from + 300_000, 400, 'utc').map(({ text }) => text)).toEqual(['14:00', '14:01', '14:02', '14:03', '14:04']);
   });
 });
