@@ -4,9 +4,9 @@
 
 Without paths both are looked for on PATH (Tempo 3, Prometheus 3). The same traces are sent to Tempo, and
 what their services measured to Prometheus. Beside these are a Tempo with nothing in it, and one that is sent
-a span while the tests look, and answers with a part of a large trace. The tests of Explore, Trace and
-Services run over them, and everything they ask is kept in `tests/web/recorded.json.gz`, now of Tempo's main
-branch of August 2026 and Prometheus 3.14. Run it again after a page asks something new.
+a span while the tests look, and answers with a part of a large trace. The tests of Explore, Trace, Services
+and Metrics run over them, and everything they ask is kept in `tests/web/recorded.json.gz`, now of Tempo's
+main branch of August 2026 and Prometheus 3.14. Run it again after a page asks something new.
 Needs Chromium and built pages (`make pages`), as these tests do.
 """
 
@@ -38,7 +38,10 @@ from .tempo_answers import start_tempo, wait
 WEB = Path(__file__).parents[1] / "web"
 HOUR = 3600 * 10**9
 # The files whose tests ask recorded answers; a test that takes `standin` asks that instead.
-RECORDED = ("explore", "trace", "detail", "flame", "log_lines", "orphans", "zoom", "services")
+RECORDED = (
+    *("explore", "compare", "trace", "detail", "flame", "log_lines", "orphans", "zoom", "file"),
+    *("services", "metrics"),
+)
 # How much of a trace the late Tempo answers with, and how such an answer ends.
 # A limit of ingestion that is not named would be zero.
 LIMITS = """\
@@ -150,7 +153,7 @@ def load(now: int, tempo: tuple[httpx.Client, httpx.Client], prometheus: httpx.C
 
 
 def main(arguments: list[str]) -> int:
-    """Record everything; 0 when the tests passed over the real servers."""
+    """Record everything; 0 when the tests passed over the real servers, else nothing is kept."""
     parser = argparse.ArgumentParser(description="Record the answers that the tests of the pages replay.")
     parser.add_argument("--tempo", default=shutil.which("tempo"))
     parser.add_argument("--prometheus", default=shutil.which("prometheus"))
@@ -173,7 +176,8 @@ def main(arguments: list[str]) -> int:
         servers = {"tempo": tempo[0], "empty tempo": empty, "late tempo": late.api, "prometheus": prometheus}
         recorder = Recorder(recording, servers, late.arrive)
         modules = [str(WEB / f"test_{name}.py") for name in RECORDED]
-        only = ["-k", options.k] if options.k else []
+        # A page asks the same in the light as in the dark.
+        only = ["-k", f"not light and ({options.k})" if options.k else "not light"]
         plugin = Registered(recorder)
         # What this program has imported is not rewritten by pytest, and need not be.
         quiet = [
@@ -185,7 +189,9 @@ def main(arguments: list[str]) -> int:
             "ignore::pytest.PytestAssertRewriteWarning",
         ]
         code = pytest.main([*quiet, *modules, *only], plugins=[plugin])
-    if not options.k:
+    if code:
+        print("nothing is kept: a test failed")
+    elif not options.k:
         recording.write()
         print(f"{len(recording.answers)} answers, {FILE.stat().st_size / 1000:.0f} kB in {FILE.name}")
     return int(code)

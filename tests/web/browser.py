@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from temponest.nest.api.pages import create_app
 from tests.nest.serving import serving
+from tests.web import prometheus
 from tests.web.standin import StandIn
 
 # Milliseconds. A machine that is busy with other tests is slow, not wrong.
@@ -58,7 +59,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 @contextlib.contextmanager
 def pages_over(standin: StandIn) -> Iterator[str]:
     """Base address of the pages over a stand-in."""
-    app = create_app(standin.app(), standin.prometheus.app(), standin.loki.app(), describe=lambda: HERE)
+    app = create_app(standin.app(), prometheus.create_app(), describe=lambda: HERE)
     with pages_of(app) as base:
         yield base
 

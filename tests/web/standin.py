@@ -1,7 +1,7 @@
-"""A stand-in for Tempo and Prometheus: fixed traces, answered in the exact shapes of both APIs.
+"""A stand-in for Tempo: traces that a test may change, answered in the exact shapes of its API.
 
-It understands conjunctions of plain TraceQL conditions, which is what the pages' builder and brush write;
-the languages themselves are tested where they live.
+It understands conjunctions of plain TraceQL conditions, which is what the pages' builder writes; the language
+itself is tested where it lives.
 """
 
 from __future__ import annotations
@@ -18,15 +18,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.web.encode import delimited, encode
-from tests.web.loki import Lines, LokiStandIn
-from tests.web.prometheus import PrometheusStandIn
 from tests.web.record import Record
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 CONDITION = re.compile(r'([\w.:\-/"]+)\s*(=~|!=|>=|<=|=|>|<)\s*("(?:[^"\\]|\\.)*"|[\w.\-]+)')
-# A spanset filter; a brace inside of a string is no end.
-BRACES = r'\{((?:"(?:[^"\\]|\\.)*"|[^"}])*)\}'
 ORPHANS = "{ nestedSetParent = 0 }"
 Spans = Iterable[Record]
 
@@ -78,7 +74,8 @@ _OPS: dict[str, Callable[[Any, Any], bool]] = {
 
 def matcher(query: str) -> Callable[[Record], bool]:
     """Whether a span meets every condition between the first braces; ValueError is a 400."""
-    body = re.match(rf"\s*{BRACES}", query)
+    # A brace inside of a string is no end.
+    body = re.match(r'\s*\{((?:"(?:[^"\\]|\\.)*"|[^"}])*)\}', query)
     if not body:
         raise ValueError("parse error at line 1, col 1: syntax error: unexpected end of input")
     rest = body[1]
@@ -97,19 +94,13 @@ class StandIn:
     """Answers for a list of traces, which may be replaced at any time."""
 
     def __init__(self, traces: list[list[Record]]) -> None:
-        self.prometheus = PrometheusStandIn()
-        self.loki = LokiStandIn()
         self.reset(traces)
 
     def reset(self, traces: list[list[Record]]) -> None:
-        """Forget everything but these traces; the servers of both APIs go on."""
+        """Forget everything but these traces; the server goes on."""
         self.traces = {spans[0].trace_id.hex(): spans for spans in traces}
-        self.asked: list[str] = []
         self.failing: str | None = None
         self.token: str | None = None
-        self.partial: dict[str, str] = {}
-        self.logs = None
-        self.prometheus.reset()
 
     def app(self) -> Starlette:
         """Tempo's API."""
@@ -124,18 +115,8 @@ class StandIn:
         }
         return Starlette(routes=[Route(path, endpoint) for path, endpoint in routes.items()])
 
-    @property
-    def logs(self) -> Lines | None:
-        """The log lines that Loki has."""
-        return self.loki.lines
-
-    @logs.setter
-    def logs(self, lines: Lines | None) -> None:
-        self.loki.lines = lines
-
     async def search(self, request: Request) -> Response:
         p = request.query_params
-        self.asked.append(p["q"])
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return PlainTextResponse("send the token as 'Authorization: Bearer TOKEN'", 401)
         if self.failing:
@@ -222,8 +203,6 @@ class StandIn:
         body = encode(spans).SerializeToString()
         if request.url.path.startswith("/api/v2") or "/api/v2/" in request.url.path:
             body = delimited(1, body)
-            if trace_id in self.partial:
-                body += b"\x18\x01" + delimited(4, self.partial[trace_id].encode())
         return Response(body, media_type="application/protobuf")
 
     async def query_range(self, request: Request) -> Response:
@@ -242,8 +221,6 @@ class StandIn:
 
         if "histogram_over_time" in query:
             return _series(spans, slot, lambda s: [("__bucket", 2 ** math.ceil(math.log2(s.duration)) / 1e9)])
-        if "compare" in query:
-            return self._compare(spans, query, slot)
         by = re.search(r"by\s*\(([^)]*)\)", query)
         names = [n.strip() for n in by[1].split(",")] if by else []
         quantiles = re.search(r"quantile_over_time\(duration,([^)]*)\)", query)
@@ -280,33 +257,6 @@ class StandIn:
             else:
                 value = sum(ordered) / 1e9 if "sum_over_time" in query else len(ordered) / seconds
                 series.append({"labels": labels, "value": value})
-        return JSONResponse({"series": series, "metrics": {}})
-
-    def _compare(self, spans: list[Record], query: str, slot: Callable[[Record], int]) -> Response:
-        inner = re.search(rf"compare\(\s*({BRACES})\s*,\s*\d+\s*,\s*(\d+)\s*,\s*(\d+)", query)
-        assert inner, query
-        selected, start, end = matcher(inner[1]), int(inner[3]), int(inner[4])
-        samples: dict[tuple[str, str, Any], Counter[int]] = defaultdict(Counter)
-        totals: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-        for span in spans:
-            kind = "selection" if selected(span) and start < span.start <= end else "baseline"
-            fields: list[tuple[str, Any]] = [(f"span.{k}", v) for k, v in span.attributes.items()]
-            fields += [(f"resource.{k}", v) for k, v in span.resource.items()]
-            fields += [(k, _field(span, k)) for k in ("name", "status", "kind")]
-            for name, value in fields:
-                samples[kind, name, str(value)][slot(span)] += 1
-                totals[kind, name][slot(span)] += 1
-        series = [
-            {"labels": [_label("__meta_type", kind), _label(name, value)], "samples": _samples(counts)}
-            for (kind, name, value), counts in samples.items()
-        ]
-        series += [
-            {
-                "labels": [_label("__meta_type", f"{kind}_total"), _label(name, "nil")],
-                "samples": _samples(counts),
-            }
-            for (kind, name), counts in totals.items()
-        ]
         return JSONResponse({"series": series, "metrics": {}})
 
 

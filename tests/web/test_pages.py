@@ -152,48 +152,6 @@ def test_hostile_data_does_nothing(page: Page, failed: list[Record]) -> None:
     expect(detail.locator("pre").first).to_contain_text("AAAA")
 
 
-def test_two_traces_are_compared_from_the_list(page: Page, standin: StandIn) -> None:
-    runs = [spans for spans in standin.traces.values() if spans[0].name.endswith("/run")]
-    page.goto("/?q=%7B+name+%3D+%22run+agent%22+%7D")
-    # The newest run that asked the database who the user is, and the newest that did not have to.
-    for asked in (True, False):
-        spans = [s for s in runs if any(span.name == "SELECT users" for span in s) is asked][-1]
-        link = page.locator(f'a[href^="/trace/{spans[0].trace_id.hex()}"]')
-        page.get_by_role("row").filter(has=link).get_by_role("checkbox").check()
-    page.get_by_role("link", name="Compare the two").click()
-    table = page.get_by_role("table", name="Differences")
-    expect(table).to_contain_text("step search")
-    rows = table.locator("tbody tr")
-    all_of_them = rows.count()
-    page.get_by_label("Only differences").check()
-    expect(rows).not_to_have_count(all_of_them)
-    expect(rows.filter(has_text="SELECT users")).to_have_count(1)
-    expect(page).to_have_url(re.compile("changed"))
-
-
-def test_metrics_are_completed_drawn_and_lead_to_traces(page: Page, standin: StandIn) -> None:
-    newest = list(standin.traces.values())[-20]
-    standin.prometheus.exemplars = [(newest[0].start / 1e9, 0.02, newest[0].trace_id.hex())]
-    page.goto("/metrics")
-    page.get_by_role("button", name="Add a panel").click()
-    query = page.get_by_role("combobox", name="PromQL of panel 1")
-    query.press_sequentially("http_server_act")
-    page.get_by_role("option", name=re.compile("http_server_active_requests")).click()
-    query.press_sequentially("{job=")
-    page.get_by_role("option", name=re.compile("temponest-auth")).click()
-    query.press_sequentially("}")
-    query.press("Enter")
-    expect(page.get_by_role("figure", name="http_server_active_requests")).to_be_visible()
-    assert standin.prometheus.asked[-1] == 'http_server_active_requests{job="temponest-auth"}'
-    page.get_by_role("button", name="http_server_request_duration_seconds_bucket", exact=True).click()
-    expect(page.get_by_text("1 exemplar: click a dot for its trace")).to_be_visible()
-
-
-def test_a_wrong_promql_shows_prometheus_words(page: Page) -> None:
-    page.goto("/metrics?p=rate(x")
-    expect(page.get_by_role("alert")).to_contain_text("unclosed left parenthesis")
-
-
 def test_the_tail_shows_what_arrives_and_holds_it_while_paused(page: Page, standin: StandIn) -> None:
     first, last = [*standin.traces.items()][:2]
     restart(first[1])
@@ -308,44 +266,6 @@ def test_a_server_that_fails_is_shown_and_asked_again(page: Page, standin: Stand
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("table", name="Traces")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
-
-
-def test_operations_of_two_traces_are_compared_wherever_they_stand(page: Page, standin: StandIn) -> None:
-    a, b = [spans for spans in standin.traces.values() if spans[0].name.endswith("/run")][:2]
-    page.goto(f"/compare/{a[0].trace_id.hex()}/{b[0].trace_id.hex()}")
-    page.get_by_role("button", name="By operation").click()
-    rows = page.get_by_role("table", name="Differences").locator("tbody tr")
-    expect(rows).to_have_count(len({(s.service, s.name) for s in [*a, *b]}))
-    expect(page).to_have_url(re.compile("by=operation"))
-
-
-def test_metrics_offer_panels_to_start_with(page: Page) -> None:
-    page.goto("/metrics")
-    page.get_by_role("button", name=re.compile("^Requests a second")).click()
-    expect(page.get_by_role("figure", name="http_server_request_duration_seconds_count")).to_be_visible()
-    page.get_by_role("button", name=re.compile(r"^All \d")).click()
-    expect(page.get_by_role("combobox", name=re.compile("PromQL of panel"))).to_have_count(5)
-
-
-def test_an_edge_of_the_map_leads_to_its_traces(page: Page) -> None:
-    page.goto("/services")
-    edge = page.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
-    edge.focus()
-    edge.press("Enter")
-    query = page.get_by_role("combobox", name="TraceQL query")
-    expect(query).to_have_value(
-        '{ resource.service.name = "temponest-agents" } > { resource.service.name = "temponest-auth" }'
-    )
-    expect(page.get_by_role("table", name="Traces").locator("tbody tr").first).to_be_visible()
-
-
-def test_services_are_sorted_by_impact(page: Page) -> None:
-    page.goto("/services?by=route")
-    table = page.get_by_role("table", name="Rate, errors and duration")
-    expect(table.locator("tbody tr").first).to_contain_text("/run")
-    expect(table.get_by_role("columnheader", name="Impact")).to_have_attribute("aria-sort", "descending")
-    table.get_by_role("button", name="p95").click()
-    expect(table.get_by_role("columnheader", name="p95")).to_have_attribute("aria-sort", "descending")
 
 
 def test_the_tail_is_filtered(page: Page, standin: StandIn) -> None:

@@ -87,3 +87,24 @@ def test_all_services_are_charted_until_one_is_chosen(page: Page) -> None:
     expect(charts.get_by_role("heading", name="temponest-agents")).to_be_visible()
     charts.get_by_role("button", name="All services").click()
     expect(page).to_have_url(re.compile("/services$"))
+
+
+def test_an_edge_of_the_map_leads_to_its_traces(page: Page) -> None:
+    page.goto("/services")
+    edge = page.get_by_role("button", name=re.compile(": temponest-agents to temponest-auth$"))
+    edge.focus()
+    edge.press("Enter")
+    query = page.get_by_role("combobox", name="TraceQL query")
+    expect(query).to_have_value(
+        '{ resource.service.name = "temponest-agents" } > { resource.service.name = "temponest-auth" }'
+    )
+    expect(page.get_by_role("table", name="Traces").locator("tbody tr").first).to_be_visible()
+
+
+def test_services_are_sorted_by_impact(page: Page) -> None:
+    page.goto("/services?by=route")
+    table = page.get_by_role("table", name="Rate, errors and duration")
+    expect(table.locator("tbody tr").first).to_contain_text("/run")
+    expect(table.get_by_role("columnheader", name="Impact")).to_have_attribute("aria-sort", "descending")
+    table.get_by_role("button", name="p95").click()
+    expect(table.get_by_role("columnheader", name="p95")).to_have_attribute("aria-sort", "descending")
