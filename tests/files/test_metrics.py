@@ -19,14 +19,17 @@ from .conftest import Nest
 from .metric_messages import full_metrics
 
 SECOND = 10**9
-# Whole milliseconds, which is what a nest keeps of a time.
-NOW = time.time_ns() // SECOND * SECOND
 
 
-def answers(nest: Nest) -> dict[str, Any]:
+def whole_second() -> int:
+    """The time now, in what a nest keeps of it: whole milliseconds."""
+    return time.time_ns() // SECOND * SECOND
+
+
+def answers(nest: Nest, now: int) -> dict[str, Any]:
     """All samples, exemplars and metadata by Prometheus' API."""
     with closing(Prometheus(nest.prometheus)) as client:
-        after, until = NOW // 10**6 - 3_600_000, NOW // 10**6
+        after, until = now // 10**6 - 3_600_000, now // 10**6
         samples = client.samples(EVERY_SERIES, after, until)
         assert samples is not None
         return {
@@ -40,17 +43,17 @@ def answers(nest: Nest) -> dict[str, Any]:
 def test_a_nest_answers_the_same_after_export_and_import(
     start: Callable[[], Nest], tmp_path: Path, name: str
 ) -> None:
-    one, other = start(), start()
+    one, other, now = start(), start(), whole_second()
     for minute in range(3):
         for service in ("shop", "auth"):
-            one.send(full_metrics(service, NOW - (20 - minute) * 60 * SECOND, grown=minute))
+            one.send(full_metrics(service, now - (20 - minute) * 60 * SECOND, grown=minute))
     exported = one.export(str(tmp_path / name), "--signal", "metrics")
     assert (exported.returncode, exported.stderr) == (0, b"Exported 36 data points.\n")
     for _ in range(2):
         imported = other.import_(str(tmp_path / name))
         assert imported.returncode == 0, imported.stderr
     other.store.flush()
-    was, came = answers(one), answers(other)
+    was, came = answers(one, now), answers(other, now)
     assert len(was["samples"]) == 28
     assert len(was["exemplars"]) == 18
     assert came["samples"] == was["samples"]
@@ -59,11 +62,11 @@ def test_a_nest_answers_the_same_after_export_and_import(
 
 
 def test_a_selector_and_a_range_choose(start: Callable[[], Nest]) -> None:
-    nest = start()
+    nest, now = start(), whole_second()
     for minute in range(3):
-        nest.send(full_metrics("shop", NOW - (20 - minute) * 60 * SECOND, grown=minute))
+        nest.send(full_metrics("shop", now - (20 - minute) * 60 * SECOND, grown=minute))
     metrics = ("--signal", "metrics")
-    begin = str(NOW // SECOND - 20 * 60)
+    begin = str(now // SECOND - 20 * 60)
     assert (
         b"Exported 6 data points." in nest.export(*metrics, "--start", begin, "--end", f"{begin}.001").stderr
     )
@@ -82,12 +85,12 @@ def test_a_selector_and_a_range_choose(start: Callable[[], Nest]) -> None:
 def test_answers_that_are_too_large_are_asked_for_in_parts(
     start: Callable[[], Nest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nest = start()
+    nest, now = start(), whole_second()
     for report in range(20):
-        nest.send(full_metrics("shop", NOW - 60 * SECOND + report * 10**9, grown=report))
+        nest.send(full_metrics("shop", now - 60 * SECOND + report * 10**9, grown=report))
     monkeypatch.setattr(points, "MOST_BYTES", 6_000)
     with closing(Prometheus(nest.prometheus)) as client:
-        found = points.Points(client, EVERY_SERIES, NOW // 10**6 - 600_000, NOW // 10**6)
+        found = points.Points(client, EVERY_SERIES, now // 10**6 - 600_000, now // 10**6)
         times = [time for request in found for time in _times(request)]
     assert times == sorted(times)
     assert len(times) == 20 * 6
