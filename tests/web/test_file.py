@@ -15,6 +15,7 @@ from temponest.files import otlp_json
 from tests.web.conftest import Shop
 from tests.web.encode import encode
 from tests.web.record import Record
+from tests.web.test_pages import AXE, violations
 
 KINDS = {1: "internal", 2: "server", 3: "client"}
 
@@ -173,6 +174,23 @@ def test_a_file_that_holds_no_trace_is_told_with_what_can_be_opened(page: Page, 
     drop(page, ("good.jsonl", lines(failed)))
     shown(page, failed)
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_axe_finds_no_violation_where_files_are_opened(page: Page, shop: Shop) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: make pages")
+    page.goto("/file")
+    expect(page.get_by_role("button", name="Choose a file")).to_be_visible()
+    drop(page, ("notes.json", b"{}"))
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+    drop(page, ("some.jsonl", lines(*shop.traces[-3:])))
+    expect(page.get_by_role("table", name="Traces").locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert violations(page) == []
+    drop(page, ("one.json", tempo(shop.failed)))
+    shown(page, shop.failed)
+    assert violations(page) == []
 
 
 def test_an_exported_page_is_opened_again_as_a_trace(page: Page, failed: list[Record]) -> None:

@@ -55,6 +55,7 @@ function reasonOf(error: unknown): string {
 async function textOf(file: File): Promise<string> {
   const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   const packed = head[0] === 0x1f && head[1] === 0x8b;
+  if (packed && typeof DecompressionStream === 'undefined') throw new FileError('This browser cannot unpack it: unpack it first.');
   const stream: ReadableStream<Uint8Array> = file.stream();
   const reader = (packed ? stream.pipeThrough<Uint8Array>(new DecompressionStream('gzip') as unknown as ReadableWritablePair<Uint8Array, Uint8Array>) : stream).getReader();
   const utf8 = new TextDecoder('utf-8', { fatal: true });
