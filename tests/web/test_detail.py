@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.web.browser import copied
 from tests.web.conftest import Shop
 from tests.web.shop import PROMPT
+from tests.web.standin import StandIn
 
 
 @pytest.fixture
@@ -34,6 +35,18 @@ def test_json_is_a_tree_that_opens_member_by_member(detail: Locator) -> None:
     answer.get_by_text("2 keys").click()
     expect(text).to_be_visible()
     expect(pair(detail, "tags").get_by_text("2 items")).to_be_visible()
+
+
+def test_a_value_that_is_nested_without_end_opens_one_level_at_a_time(page: Page, standin: StandIn) -> None:
+    spans = [spans for spans in standin.traces.values() if spans[0].error][-1]
+    deep = "[" * 20_000 + "]" * 20_000
+    spans[0].attributes |= {"deep": deep, "gen_ai.operation.name": "chat", "gen_ai.input.messages": deep}
+    page.goto(f"/trace/{spans[0].trace_id.hex()}?span={spans[0].span_id.hex()}")
+    detail = page.get_by_role("complementary", name="Span details")
+    levels = pair(detail, "deep").get_by_text("1 item")
+    expect(levels).to_have_count(1)
+    levels.click()
+    expect(levels).to_have_count(2)
 
 
 def test_a_long_value_is_cut_until_it_is_asked_for_and_copied_whole(detail: Locator) -> None:
