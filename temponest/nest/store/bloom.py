@@ -52,13 +52,14 @@ def blocks_of(content: bytes | memoryview, *, halves: bool = False) -> Blocks:
 class Probe:
     """A question for any number of filters, worked out once."""
 
-    __slots__ = ("_hash", "_mask")
+    __slots__ = ("_coarse_mask", "_hash", "_mask")
 
     def __init__(self, seed: int, value: bytes) -> None:
         self._hash = zlib.crc32(value, seed)
         self._mask = 0
         for probe in _PROBES.tolist():
             self._mask |= 1 << (self._hash * probe % (1 << 32) >> 23)
+        self._coarse_mask = (self._mask | self._mask >> _HALF_BITS) & ((1 << _HALF_BITS) - 1)
 
     def offset(self, size: int) -> int:
         """Where in a filter of `size` bytes the block to look at begins."""
@@ -70,8 +71,7 @@ class Probe:
 
     def fits_coarse(self, half: bytes) -> bool:
         """Whether a block of a coarse filter has them; it begins at half the offset."""
-        mask = (self._mask | self._mask >> _HALF_BITS) & ((1 << _HALF_BITS) - 1)
-        return int.from_bytes(half, "little") & mask == mask
+        return int.from_bytes(half, "little") & self._coarse_mask == self._coarse_mask
 
 
 class Probes:

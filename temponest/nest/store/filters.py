@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import threading
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import BinaryIO
 
 import numpy as np
@@ -20,40 +23,86 @@ TRACE_SEED = 0
 _TOGETHER = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of the filters is in memory; replaced as one, because others ask meanwhile.
+
+    Attributes:
+        whole: both filters.
+        coarse: the filter of traces in half its size, instead of both.
+        blocks: the filter of traces once more, as numbers over the same memory.
+        size: bytes in all.
+    """
+
+    whole: bytes | None = None
+    coarse: bytes | None = None
+    blocks: bloom.Blocks | None = None
+    size: int = 0
+
+
 class FilterMemory:
     """Room for filters in memory.
 
     A read is a system call, and after each the thread waits for the interpreter again: in memory a question
-    to a hundred segments takes microseconds however busy the nest is.
+    to a hundred segments takes microseconds however busy the nest is. Where there is no room for all, the
+    oldest segments keep the filter of traces alone, in half its size: it says no to nearly all that the whole
+    one says no to, and for the others their file is read.
 
     Args:
         limit: bytes.
     """
 
     def __init__(self, limit: int) -> None:
-        self._guard = threading.Lock()
-        self._spare = limit * 2 // 3
+        # Entered again where making room has Python collect a segment that is gone.
+        self._guard = threading.RLock()
         self._left = limit
+        self._whole: list[tuple[str, int, weakref.ref[Filters]]] = []
+        self._number = count()
 
-    def take(self, size: int, *, spare: bool = False) -> bool:
-        """Take room, if there is enough; `spare` leaves two thirds of all to others."""
-        with self._guard:
-            if size > self._left - (self._spare if spare else 0):
-                return False
-            self._left -= size
-            return True
+    @property
+    def left(self) -> int:
+        """Bytes that nobody has."""
+        return self._left
 
-    def give(self, size: int) -> None:
-        """Give room back."""
+    def keep(self, filters: Filters, content: bytes) -> None:
+        """Hold what there is room for, in `filters.held`.
+
+        Args:
+            filters: a segment's; names of files sort like their age.
+            content: both filters as they are in the file.
+        """
         with self._guard:
-            self._left += size
+            filters.held = Held(
+                content, None, bloom.blocks_of(memoryview(content)[: filters.traces]), len(content)
+            )
+            self._left -= len(content)
+            # Retention drops the oldest: those that are gone are first.
+            while self._whole and self._whole[0][2]() is None:
+                heapq.heappop(self._whole)
+            heapq.heappush(self._whole, (filters.path, next(self._number), weakref.ref(filters)))
+            while self._left < 0 and self._whole:
+                oldest = heapq.heappop(self._whole)[2]()
+                if oldest is not None:
+                    self._coarsen(oldest)
+            if self._left < 0:
+                self._left += filters.held.size
+                filters.held = Held()
+            weakref.finalize(filters, self._give, filters.taken)
+
+    def _coarsen(self, filters: Filters) -> None:
+        whole = filters.held.whole
+        if whole is not None:
+            coarse = bloom.coarse(whole[: filters.traces])
+            filters.held = Held(None, coarse, bloom.blocks_of(coarse, halves=True), len(coarse))
+            self._left += len(whole) - len(coarse)
+
+    def _give(self, taken: list[int]) -> None:
+        with self._guard:
+            self._left += taken[0]
 
 
 class Filters:
     """What a segment may hold: its traces, and the values in it.
-
-    Both are in memory until a third of the room is taken. From then on it is the filter of traces alone, in
-    half its size: it says no to nearly all that the whole one says no to, and the others are read.
 
     Args:
         file: a summary, read up to its filters.
@@ -67,20 +116,21 @@ class Filters:
         self.begin = file.tell()
         self.traces = traces
         self.values = values
-        self.held: bytes | None = None
-        self.held_coarse: bytes | None = None
-        # The filter of traces once more, as numbers over the same memory.
-        self.blocks: bloom.Blocks | None = None
-        if memory is None:
-            return
-        if memory.take(traces + values, spare=True):
-            self.held = file.read(traces + values)
-            self.blocks = bloom.blocks_of(memoryview(self.held)[:traces])
-            weakref.finalize(self, memory.give, traces + values)
-        elif memory.take(traces // 2):
-            self.held_coarse = bloom.coarse(file.read(traces))
-            self.blocks = bloom.blocks_of(self.held_coarse, halves=True)
-            weakref.finalize(self, memory.give, traces // 2)
+        # Outlives this object, so that its memory is given back.
+        self.taken = [0]
+        self._held = Held()
+        if memory is not None:
+            memory.keep(self, file.read(traces + values))
+
+    @property
+    def held(self) -> Held:
+        """What of them is in memory."""
+        return self._held
+
+    @held.setter
+    def held(self, held: Held) -> None:
+        self._held = held
+        self.taken[0] = held.size
 
     def asking(self) -> Asking:
         """For one question, in a `with` block."""
@@ -110,13 +160,14 @@ class Asking:
         """Those of the traces that may be there."""
         if len(trace_ids) < _TOGETHER:
             return [one for one in trace_ids if self._has_trace(_trace_probe(one))]
-        filters, probes = self._filters, _trace_probes(tuple(trace_ids))
-        if filters.held is not None and filters.blocks is not None:
-            return _those(trace_ids, probes.found(filters.blocks))
-        if filters.blocks is not None and not probes.found_coarse(filters.blocks).any():
-            return []
-        content = self._read(0, filters.traces)
-        if len(content) < filters.traces:
+        held, probes = self._filters.held, _trace_probes(tuple(trace_ids))
+        if held.blocks is not None:
+            if held.whole is not None:
+                return _those(trace_ids, probes.found(held.blocks))
+            if not probes.found_coarse(held.blocks).any():
+                return []
+        content = self._read(0, self._filters.traces)
+        if len(content) < self._filters.traces:
             return list(trace_ids)
         return _those(trace_ids, probes.found(bloom.blocks_of(content)))
 
@@ -128,8 +179,9 @@ class Asking:
     def _has_trace(self, probe: bloom.Probe) -> bool:
         filters = self._filters
         offset = probe.offset(filters.traces)
-        if filters.held_coarse is not None and not probe.fits_coarse(
-            filters.held_coarse[offset // 2 : (offset + bloom.BLOCK_BYTES) // 2]
+        coarse = filters.held.coarse
+        if coarse is not None and not probe.fits_coarse(
+            coarse[offset // 2 : (offset + bloom.BLOCK_BYTES) // 2]
         ):
             return False
         return self._fits(probe, offset)
@@ -139,9 +191,9 @@ class Asking:
         return len(block) < bloom.BLOCK_BYTES or probe.fits(block)
 
     def _read(self, offset: int, size: int) -> bytes:
-        held = self._filters.held
-        if held is not None:
-            return held[offset : offset + size]
+        whole = self._filters.held.whole
+        if whole is not None:
+            return whole[offset : offset + size]
         if self._handle < 0:
             self._handle = os.open(self._filters.path, os.O_RDONLY | os.O_CLOEXEC)
         return os.pread(self._handle, size, self._filters.begin + offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def kept_summary(folder: Path, traces: int) -> tuple[Path, list[bytes]]:
     return folder / "x", [trace_id(one) for one in numbers]
 
 
-@pytest.mark.parametrize("room", [None, 1_000_000, 1_500, 0], ids=["file", "whole", "coarse", "none"])
+@pytest.mark.parametrize("room", [None, 1_000_000, 600, 0], ids=["file", "whole", "coarse", "none"])
 @pytest.mark.parametrize("asked", [1, 40])
 def test_traces_are_found_wherever_their_filter_is(tmp_path: Path, room: int | None, asked: int) -> None:
     path, ids = kept_summary(tmp_path, 400)
@@ -84,18 +85,40 @@ def test_traces_are_found_wherever_their_filter_is(tmp_path: Path, room: int | N
     assert found.among([*others, *ids[:asked]]) == ids[:asked]
 
 
-def test_a_third_of_the_room_is_for_whole_filters_and_comes_back(tmp_path: Path) -> None:
-    path, _ = kept_summary(tmp_path, 400)
+def test_the_oldest_segments_make_room_and_what_is_gone_gives_it_back(tmp_path: Path) -> None:
+    path, ids = kept_summary(tmp_path, 400)
+    others = [bytes([255]) * 15 + bytes([number]) for number in range(40)]
     with path.open("rb") as file:
-        size = sum(summary.HEAD.unpack(file.read(summary.HEAD.size))[3:])
-    memory = FilterMemory(4 * size)
-    kept = [summary.SummaryFile(path, memory) for _ in range(2)]
-    assert not memory.take(size, spare=True)
-    assert memory.take(2 * size)
-    memory.give(2 * size)
-    del kept
+        traces, values = summary.HEAD.unpack(file.read(summary.HEAD.size))[3:]
+    memory = FilterMemory(2 * (traces + values) + 2 * (traces // 2))
+    files = [path.rename(tmp_path / "1"), *(tmp_path / name for name in "324")]
+    for copy in files[1:]:
+        copy.write_bytes(files[0].read_bytes())
+    # The newest is known before the oldest, as after a start: it is asked first.
+    kept = [summary.SummaryFile(one, memory) for one in files]
+    for one in files:
+        one.unlink()
+
+    def answered(asked: list[bytes]) -> list[bool]:
+        """Which of them answer without their file."""
+        answers = []
+        for one in kept:
+            with contextlib.suppress(FileNotFoundError):
+                assert one.among(asked) == [found for found in asked if found in ids]
+                answers.append(one)
+        return [one in answers for one in kept]
+
+    assert answered(ids) == [False, True, False, True]
+    assert answered(others) == [True, True, True, True]
+    assert memory.left == 0
+    kept.clear()
     gc.collect()
-    assert memory.take(4 * size)
+    assert len(memory._whole) == 2
+    again = summary.SummaryFile(kept_summary(tmp_path, 400)[0], memory)
+    assert len(memory._whole) == 1
+    del again
+    gc.collect()
+    assert memory.left == 2 * (traces + values) + 2 * (traces // 2)
 
 
 def test_numbers_and_booleans_are_different_questions(tmp_path: Path) -> None:
