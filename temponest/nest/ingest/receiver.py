@@ -54,7 +54,7 @@ _LARGE = 1 / 3
 
 # A part of a large request waits on disk until no more than this is in the queue, so that batches stay small
 # and others find room.
-_PARTS_WAITING = 4 * MIB
+_PARTS_WAITING = MIB
 
 
 @dataclass(slots=True)
