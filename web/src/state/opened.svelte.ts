@@ -91,9 +91,12 @@ export function chooseFiles(): Promise<readonly File[]> {
   input.type = 'file';
   input.multiple = true;
   input.accept = '.json,.jsonl,.ndjson,.html,.gz,.txt,application/json,text/html,application/gzip';
-  return new Promise((resolve) => {
+  // Outside of the document a browser may forget it while the reader still chooses.
+  input.hidden = true;
+  document.body.append(input);
+  return new Promise<readonly File[]>((resolve) => {
     input.addEventListener('change', () => resolve([...(input.files ?? [])]));
     input.addEventListener('cancel', () => resolve([]));
     input.click();
-  });
+  }).finally(() => input.remove());
 }
