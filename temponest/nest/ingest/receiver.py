@@ -54,7 +54,7 @@ _LARGE = 1 / 3
 
 # A part of a large request waits on disk until no more than this is in the queue, so that batches stay small
 # and others find room.
-_PARTS_WAITING = MIB
+_PARTS_WAITING = 2 * MIB
 
 
 @dataclass(slots=True)
@@ -230,8 +230,8 @@ class Receiver:
         deadline = time.monotonic() + _PART_PATIENCE
         futures: list[Future[None]] = []
         for part in parts:
-            # Nothing waits for a request that is refused at once.
-            patience = max(0.0, deadline - time.monotonic()) if futures else 0.0
+            # What came before it may be in the queue still.
+            patience = max(0.0, deadline - time.monotonic()) if futures else _PATIENCE
             futures.append(self._store.append(signal, part, patience, _PARTS_WAITING))
         for future in futures[:-1]:
             future.result()
