@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
 import threading
@@ -168,7 +169,7 @@ def _print(result: Result) -> None:
         ("resident memory, at most", f"{result.peak_mb:.0f} MB"),
         ("on disk a span", f"{result.bytes_per_span:.1f} bytes"),
         ("acknowledged to found", f"{result.found_within_s * 1000:,.0f} ms"),
-        ("stop / start to ready", f"{result.stop_s:.2f} / {result.ready_s:.2f} s"),
+        ("stop / start to ready", f"{_stopped(result.stop_s)} / {result.ready_s:.2f} s"),
         ("trace by id", _both(result.by_id_ms)),
         *((f"newest 20 by {label}", _both(times)) for label, times in result.search_ms.items()),
     ]
@@ -182,3 +183,7 @@ def _print(result: Result) -> None:
 
 def _both(times: tuple[float, float]) -> str:
     return f"{times[0]:,.1f} / {times[1]:,.1f} ms"
+
+
+def _stopped(seconds: float) -> str:
+    return f"{seconds:.2f}" if math.isfinite(seconds) else "by force"

@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 from .compare import compare
@@ -48,11 +49,12 @@ def main(options: Sequence[str]) -> None:
     if "tempo" not in names:
         print("Without Tempo: put its binary `tempo` on PATH to compare with it.\n")
     compared = compare(chosen.rounds, chosen.block, names) if chosen.rounds else []
-    results = [
-        measure(name, spans, compress=chosen.gzip, steady=chosen.steady)
-        for spans in chosen.spans
-        for name in names
-    ]
+    results = []
+    for spans, name in product(chosen.spans, names):
+        results.append(measure(name, spans, compress=chosen.gzip, steady=chosen.steady))
+        # Drawn each time: a peer that fails at the largest size takes nothing from what was measured.
+        if chosen.plot:
+            chosen.plot.write_text(plot([asdict(one) for one in results]))
     if chosen.sustained:
         for name in names:
             sustain(name, chosen.sustained, chosen.rate)
@@ -61,5 +63,3 @@ def main(options: Sequence[str]) -> None:
     if chosen.json:
         kept = {"compared": [asdict(one) for one in compared], "growth": [asdict(one) for one in results]}
         chosen.json.write_text(json.dumps(kept, indent=1) + "\n")
-    if chosen.plot:
-        chosen.plot.write_text(plot([asdict(one) for one in results]))

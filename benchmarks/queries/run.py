@@ -83,7 +83,7 @@ def _fill(receiver: Receiver, spans: int, repeats: int, window: Window) -> Fille
 
 def _print(filled: Sequence[Filled], window: Window, spans: int, repeats: int, only: str) -> None:
     lists = {one.receiver.name: questions(one.known, window) for one in filled}
-    head = "".join(f"{name + ' median / p95':>24}{'answer':>10}" for name in lists)
+    head = "".join(f"{name + ' median / p95':>24}{'answer':>12}" for name in lists)
     print(f"{spans:,} spans over an hour, {repeats} requests of a kind, milliseconds\n\n  {'':<40}{head}")
     over: list[str] = []
     for alike in zip(*lists.values(), strict=True):
@@ -104,7 +104,7 @@ def _print(filled: Sequence[Filled], window: Window, spans: int, repeats: int, o
                 times.append(_ask(receiver, question, number)[0])
         results = [percentiles(times) for times in taken]
         cells = "".join(
-            f"{f'{median:,.1f} / {late:,.1f}':>24}{f'{size / 1000:,.1f} kB':>10}"
+            f"{f'{median:,.1f} / {late:,.1f}':>24}{f'{size / 1000:,.1f} kB':>12}"
             for (median, late), size in zip(results, sizes, strict=True)
         )
         print(f"  {label:<40}{cells}", flush=True)
