@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Locator, Page, sync_playwright
 from starlette.types import ASGIApp
@@ -102,3 +103,19 @@ class Watched:
         # A refused request is shown by the page itself; Chromium prints it besides.
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.problems.append(message.text)
+
+
+@contextlib.contextmanager
+def exported(page: Page, browser: Browser, folder: Path) -> Iterator[Page]:
+    """The trace of a page as the file that it exports, opened without any network; nothing in it may fail."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export HTML").click()
+    file = folder / download.value.suggested_filename
+    download.value.save_as(file)
+    context = browser.new_context(offline=True)
+    alone = context.new_page()
+    watched = Watched(alone)
+    alone.goto(file.as_uri())
+    yield alone
+    assert watched.problems == []
+    context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.web.browser import Watched, box_of
+from tests.web.browser import box_of, exported
 from tests.web.conftest import Shop
 from tests.web.loki import LokiStandIn
 from tests.web.record import Record
@@ -120,20 +120,13 @@ def test_an_exported_trace_has_its_log_lines(
 ) -> None:
     page.goto(address(spans))
     expect(page.get_by_role("group", name="Log lines", exact=True)).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Export HTML").click()
-    file = tmp_path / download.value.suggested_filename
-    download.value.save_as(file)
-    context = browser.new_context(offline=True)
-    alone = context.new_page()
-    watched = Watched(alone)
-    alone.goto(file.as_uri())
-    expect(alone.get_by_role("group", name="Log lines without a span").get_by_role("button")).to_have_count(2)
-    alone.get_by_role("tab", name="Logs").click()
-    expect(alone.get_by_role("table", name="Events in order of time")).to_contain_text(f"slow {HOSTILE}")
-    assert alone.evaluate("window.hurt") is None
-    assert watched.problems == []
-    context.close()
+    with exported(page, browser, tmp_path) as alone:
+        expect(
+            alone.get_by_role("group", name="Log lines without a span").get_by_role("button")
+        ).to_have_count(2)
+        alone.get_by_role("tab", name="Logs").click()
+        expect(alone.get_by_role("table", name="Events in order of time")).to_contain_text(f"slow {HOSTILE}")
+        assert alone.evaluate("window.hurt") is None
 
 
 def test_log_lines_that_cannot_be_read_are_told(page: Page, spans: list[Record]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.browser import Watched
+from tests.web.browser import exported
 from tests.web.record import CLIENT, INTERNAL, MS, SERVER, Maker, Record, Value
 from tests.web.standin import StandIn
 from tests.web.test_pages import AXE, violations
@@ -193,16 +193,7 @@ def test_the_conversation_is_in_the_exported_file_and_accessible(
     assert wide <= 0
     if AXE.is_file():
         assert violations(page) == []
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Export HTML").click()
-    file = tmp_path / download.value.suggested_filename
-    download.value.save_as(file)
-    context = browser.new_context(offline=True)
-    alone = context.new_page()
-    watched = Watched(alone)
-    alone.goto(file.as_uri())
-    alone.get_by_role("tab", name="Model calls").click()
-    expect(turns(alone)).to_have_count(5)
-    assert alone.evaluate("window.hurt") is None
-    assert watched.problems == []
-    context.close()
+    with exported(page, browser, tmp_path) as alone:
+        alone.get_by_role("tab", name="Model calls").click()
+        expect(turns(alone)).to_have_count(5)
+        assert alone.evaluate("window.hurt") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import Watched
+from tests.web.browser import exported
 from tests.web.record import Record
 from tests.web.standin import StandIn
 
@@ -172,20 +172,13 @@ def test_an_exported_trace_needs_no_server(
 ) -> None:
     failed[0].name = HOSTILE
     page.goto(f"/trace/{failed[0].trace_id.hex()}")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Export HTML").click()
-    file = tmp_path / download.value.suggested_filename
-    download.value.save_as(file)
-    context = browser.new_context(offline=True)
-    alone = context.new_page()
-    watched = Watched(alone)
-    alone.goto(file.as_uri())
-    expect(alone.get_by_role("treeitem", name=re.compile("^run agent"))).to_be_visible()
-    alone.get_by_role("tab", name="Flame graph").click()
-    expect(alone.get_by_role("button", name=re.compile("^run agent .*: temponest-agents,"))).to_be_visible()
-    assert alone.evaluate("window.hurt") is None
-    assert watched.problems == []
-    context.close()
+    with exported(page, browser, tmp_path) as alone:
+        expect(alone.get_by_role("treeitem", name=re.compile("^run agent"))).to_be_visible()
+        alone.get_by_role("tab", name="Flame graph").click()
+        expect(
+            alone.get_by_role("button", name=re.compile("^run agent .*: temponest-agents,"))
+        ).to_be_visible()
+        assert alone.evaluate("window.hurt") is None
 
 
 def test_theme_zone_and_help_answer_to_keys(page: Page) -> None:
